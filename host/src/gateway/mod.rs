@@ -1,0 +1,1 @@
+//! The domain: the only place where the doors meet.

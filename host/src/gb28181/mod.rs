@@ -1,0 +1,1 @@
+//! GB/T 28181 codecs: the vocabulary that every floor above shares.

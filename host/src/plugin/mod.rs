@@ -1,0 +1,1 @@
+//! The door to policy: sandboxed WebAssembly components.

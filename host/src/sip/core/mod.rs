@@ -1,0 +1,1 @@
+//! RFC 3261 without input, output or a clock.

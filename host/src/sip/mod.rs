@@ -1,0 +1,3 @@
+//! The door to SIP: sockets, and the loop that owns the core.
+
+pub mod core;

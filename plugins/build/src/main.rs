@@ -1,0 +1,2 @@
+//! `cargo plugins`.
+fn main() {}
