@@ -10,6 +10,7 @@
 //!         sip::core    gb28181           codecs and machines: no tokio, no clock, no I/O
 //! ```
 
+pub mod config;
 pub mod gateway;
 pub mod gb28181;
 pub mod http;
