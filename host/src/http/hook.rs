@@ -236,3 +236,57 @@ fn unreadable(name: &str, why: &str) -> Reply {
     tracing::debug!(hook = name, why, "a hook's body cannot be read");
     Reply::Refused(format!("请求体错误 (bad body): {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(reply: Reply) -> String {
+        reply.into_json().to_string()
+    }
+
+    #[test]
+    fn replies_are_as_the_media_server_wants_them() {
+        assert_eq!(shown(Reply::Access), r#"{"code":0,"err":"","path":"","second":86400}"#);
+        assert_eq!(shown(Reply::Close(true)), r#"{"close":true,"code":0}"#);
+        assert_eq!(shown(Reply::Done), r#"{"code":0,"msg":"success"}"#);
+        assert_eq!(
+            shown(gateway::Error::Denied("签名错误".to_owned()).into()),
+            r#"{"code":-1,"msg":"签名错误"}"#
+        );
+        assert_eq!(shown(Full.into()), r#"{"code":-1,"msg":"系统繁忙 (busy, try again)"}"#);
+    }
+
+    #[test]
+    fn a_token_is_asked_for_where_one_is_set() {
+        let wrong = || Err(Reply::Refused("token 错误 (wrong token)".to_owned()));
+        assert_eq!(admit("", None), Ok(()));
+        assert_eq!(admit("", Some("token=anything")), Ok(()));
+        assert_eq!(admit("a b", Some("x=1&token=a%20b")), Ok(()));
+        assert_eq!(admit("secret", None), wrong());
+        assert_eq!(admit("secret", Some("token=")), wrong());
+        assert_eq!(admit("secret", Some("token=secre")), wrong());
+        assert_eq!(admit("secret", Some("token=secrets")), wrong());
+        assert_eq!(admit("secret", Some("token=secret&token=secret")), wrong());
+        assert_eq!(admit("secret", Some("token=%FF")), wrong());
+    }
+
+    #[test]
+    fn a_body_that_is_no_hook_is_refused_without_repeating_it() {
+        let refusal = |body: &[u8]| parse::<AnyObject>("on_play", body).map(|_| ()).map_err(shown);
+        assert_eq!(refusal(b"{\"app\":\"rtp\"}"), Ok(()));
+        assert_eq!(
+            refusal(b"secret"),
+            Err(r#"{"code":-1,"msg":"请求体错误 (bad body): not JSON, line 1 column 1"}"#.to_owned())
+        );
+        assert_eq!(
+            refusal(b""),
+            Err(r#"{"code":-1,"msg":"请求体错误 (bad body): not JSON, line 1 column 0"}"#.to_owned())
+        );
+        assert_eq!(
+            refusal(b"[\"secret\"]"),
+            Err(r#"{"code":-1,"msg":"请求体错误 (bad body): not what this hook carries, line 1 column 0"}"#
+                .to_owned())
+        );
+    }
+}

@@ -208,3 +208,75 @@ impl Outcome {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table's lines for some errors: code, status, text.
+    fn lines(errors: impl IntoIterator<Item: Into<Failure>>) -> String {
+        let lines = errors.into_iter().map(|error| {
+            let Failure { code, status, text } = error.into();
+            format!("{} {} {text}", code.as_str(), status.as_u16())
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_gateway_error_has_its_line() {
+        use gateway::Error;
+        let text = || "text".to_owned();
+        let id = || "37070000081318000001".to_owned();
+        let errors = [
+            Error::BadParameter(text()),
+            Error::Busy,
+            Error::ChannelOff(id()),
+            Error::Denied(text()),
+            Error::Internal(text()),
+            Error::Media(text()),
+            Error::Offline(id()),
+            Error::Policy(text()),
+            Error::Refused { status: 486 },
+            Error::Storage(text()),
+            Error::TimedOut,
+            Error::UnknownDevice(id()),
+            Error::UnknownStream(text()),
+        ];
+        insta::assert_snapshot!(lines(errors), @"
+        1002 400 参数错误 (bad parameter): text
+        1003 503 系统繁忙 (busy, try again)
+        1002 400 通道设备离线 (the channel is off): 37070000081318000001
+        1000 401 text
+        1003 500 系统错误 (internal error): text
+        1003 408 流媒体服务错误 (media server): text
+        1002 400 用户设备已掉线 (the device is offline): 37070000081318000001
+        1003 503 策略无法判定 (policy cannot decide): text
+        1003 408 设备拒绝 (the device refused): 486
+        1001 500 数据库错误 (storage): text
+        1003 408 请求超时 (timed out)
+        1002 400 设备不存在 (no such device): 37070000081318000001
+        1002 400 视频流不存在 (no such stream): text
+        ");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_the_caller_s_fault() {
+        use request::Error;
+        let errors =
+            [Error::Escape("query"), Error::Missing("pwd"), Error::Repeated("pwd"), Error::Utf8("path")];
+        insta::assert_snapshot!(lines(errors), @"
+        1002 400 参数错误 (bad parameter): bad percent escape in the query
+        1002 400 参数错误 (bad parameter): pwd is missing
+        1002 400 参数错误 (bad parameter): pwd is given more than once
+        1002 400 参数错误 (bad parameter): the path is not UTF-8
+        ");
+    }
+
+    #[test]
+    fn no_route_is_the_caller_s_fault() {
+        insta::assert_snapshot!(lines([Failure::path(), Failure::method()]), @"
+        1002 404 没有这个接口 (no such path)
+        1002 405 请求方法错误 (method not allowed)
+        ");
+    }
+}

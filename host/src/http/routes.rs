@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use axum::{
     Router,
-    extract::FromRef,
-    extract::{Request, State},
+    extract::{FromRef, Request, State},
     http::header,
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -63,8 +62,13 @@ impl FromRef<Face> for Gateway {
 /// The routes with all that surrounds them.
 pub(super) fn router(face: Face) -> Router {
     let signed = from_fn_with_state(face.gateway.clone(), permit);
-    let table = api().route_layer(signed).route_layer(from_fn(seal::only_get)).merge(others());
-    frame(table.into()).with_state(face)
+    let api = Router::from(api()).route_layer(signed);
+    frame(get_only(api).merge(others())).with_state(face)
+}
+
+/// Keeps other methods from routes that stand for GET, before anything else is asked.
+fn get_only<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.method_not_allowed_fallback(async || Failure::method()).route_layer(from_fn(seal::only_get))
 }
 
 /// What holds for every request: an id, a log line, and the envelope even where no route is found.
@@ -110,5 +114,131 @@ impl Modify for Sign {
                     The bundled rule; another `sign` plugin may ask for another. Not checked in debug mode.";
         let scheme = SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("sign", rule)));
         document.components.get_or_insert_default().add_security_scheme("sign", scheme);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::{Method, StatusCode},
+        routing::{get, post},
+    };
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::http::reply::Data;
+
+    /// The frame around two routes, one of the API and one beside it.
+    fn framed() -> Router {
+        let call = async || Data(json!({ "b": 1, "a": 2 }));
+        let routes = get_only(Router::new().route("/users", get(call)));
+        frame(routes.route("/index/hook/{name}", post(async || "hook")))
+    }
+
+    /// Status, `Allow`, and body of an answer, its `time` and `id` checked and blanked.
+    async fn ask(method: Method, path: &str) -> (StatusCode, Option<String>, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
+        let response = framed().oneshot(request).await.expect("an answer");
+        let status = response.status();
+        let allow =
+            response.headers().get(header::ALLOW).map(|allow| allow.to_str().expect("ASCII").to_owned());
+        let sealed =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        let body = to_bytes(response.into_body(), 4096).await.expect("a short body");
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        (status, allow, if json && !body.is_empty() { blank(&body) } else { body })
+    }
+
+    /// The envelope with its changing parts replaced, in its own order.
+    fn blank(body: &str) -> String {
+        let envelope: Value = serde_json::from_str(body).expect("an envelope");
+        let (time, id) = (&envelope["time"], envelope["id"].as_str().expect("an id"));
+        assert!(time.as_u64().is_some_and(|time| time > 1_700_000_000), "{body}");
+        assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{body}");
+        body.replace(&time.to_string(), "<time>").replace(id, "<id>")
+    }
+
+    fn text(body: &str) -> String {
+        body.to_owned()
+    }
+
+    #[tokio::test]
+    async fn an_answer_stands_in_the_envelope() {
+        let expected = text(r#"{"code":"0","data":{"a":2,"b":1},"time":<time>,"id":"<id>"}"#);
+        assert_eq!(ask(Method::GET, "/users?pwd=1").await, (StatusCode::OK, None, expected));
+        assert_eq!(ask(Method::POST, "/index/hook/on_play").await, (StatusCode::OK, None, text("hook")));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_path_stands_in_the_envelope() {
+        let expected =
+            text(r#"{"code":"1002","data":"没有这个接口 (no such path)","time":<time>,"id":"<id>"}"#);
+        for (method, path) in
+            [(Method::GET, "/"), (Method::POST, "/user"), (Method::GET, "/users/"), (Method::GET, "//users")]
+        {
+            assert_eq!(ask(method, path).await, (StatusCode::NOT_FOUND, None, expected.clone()), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_method_than_get_stands_in_the_envelope() {
+        let expected =
+            text(r#"{"code":"1002","data":"请求方法错误 (method not allowed)","time":<time>,"id":"<id>"}"#);
+        let refused = StatusCode::METHOD_NOT_ALLOWED;
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            assert_eq!(ask(method, "/users").await, (refused, Some(text("GET")), expected.clone()));
+        }
+        assert_eq!(ask(Method::GET, "/index/hook/on_play").await, (refused, Some(text("POST")), expected));
+    }
+
+    #[tokio::test]
+    async fn a_head_does_not_reach_the_handler() {
+        let refused = (StatusCode::METHOD_NOT_ALLOWED, Some(text("GET")), text(""));
+        assert_eq!(ask(Method::HEAD, "/users").await, refused);
+    }
+
+    #[test]
+    fn the_document_is_the_table() {
+        let document = json!(api().merge(others()).into_openapi());
+        let whole = document["security"].clone();
+        let paths = document["paths"].as_object().expect("paths");
+        let mut lines: Vec<String> = Vec::new();
+        for (path, methods) in paths {
+            for (method, operation) in methods.as_object().expect("methods") {
+                let security = operation.get("security").unwrap_or(&whole);
+                lines.push(format!(
+                    "{method} {path}{}",
+                    if *security == json!([{}]) { "" } else { " signed" }
+                ));
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        get /devices/{id}/delete signed
+        get /devices/{id}/play signed
+        post /index/hook/{name}
+        get /livez
+        get /openapi.json
+        get /play/{id}/stop signed
+        get /readyz
+        get /users signed
+        get /users/{id}/delete signed
+        get /users/{id}/devices signed
+        get /users/{id}/update signed
+        post /zlm/webhook/{name}
+        ");
+    }
+
+    #[test]
+    fn every_reference_in_the_document_resolves() {
+        let document = json!(api().merge(others()).into_openapi());
+        let text = document.to_string();
+        let references: Vec<&str> =
+            text.split("\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(references.len() > 10, "{references:?}");
+        for reference in references {
+            assert!(document.pointer(reference).is_some(), "{reference}");
+        }
     }
 }

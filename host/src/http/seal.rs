@@ -90,3 +90,22 @@ fn random_id() -> String {
     }
     id
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_16_letters_and_digits_and_differ() {
+        let ids: std::collections::HashSet<String> = (0..1000).map(|_| random_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(ids.iter().all(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    }
+
+    #[test]
+    fn ids_use_the_whole_alphabet() {
+        let seen: std::collections::HashSet<char> =
+            (0..1000).flat_map(|_| random_id().chars().collect::<Vec<_>>()).collect();
+        assert_eq!(seen.len(), 62);
+    }
+}

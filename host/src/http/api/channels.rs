@@ -91,3 +91,60 @@ impl From<store::Channel> for Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_device_has_the_contract_s_fields() {
+        let row = store::Channel {
+            id: 2,
+            addtime: 1_618_043_462,
+            uptime: 1_618_043_463,
+            deviceid: "37070000081318000001".to_owned(),
+            pdid: "37070000081118000001".to_owned(),
+            name: "后门".to_owned(),
+            manufacturer: "Dahua".to_owned(),
+            model: "IPC".to_owned(),
+            owner: "Owner".to_owned(),
+            civilcode: "370700".to_owned(),
+            address: "Address".to_owned(),
+            parental: 0,
+            safetyway: 1,
+            registerway: 2,
+            secrecy: 3,
+            status: store::Status::On,
+            active: 1_618_043_464,
+            uri: "sip:37070000081318000001@3707000008".to_owned(),
+            parentid: "37070000081118000001".to_owned(),
+            longitude: Some(121.5),
+            latitude: Some(31.2),
+            ptztype: Some(1),
+            issued: true,
+            generation: 3,
+        };
+        insta::assert_json_snapshot!(Channel::from(row), @r#"
+        {
+          "id": "2",
+          "addtime": 1618043462,
+          "uptime": 1618043463,
+          "deviceid": "37070000081318000001",
+          "pdid": "37070000081118000001",
+          "name": "后门",
+          "manufacturer": "Dahua",
+          "model": "IPC",
+          "owner": "Owner",
+          "civilcode": "370700",
+          "address": "Address",
+          "parental": 0,
+          "safetyway": 1,
+          "registerway": 2,
+          "secrecy": 3,
+          "status": "ON",
+          "active": 1618043464,
+          "uri": "sip:37070000081318000001@3707000008"
+        }
+        "#);
+    }
+}

@@ -79,6 +79,17 @@ mod tests {
             http_flv: "http://media/rtp/0BEBC201.live.flv".to_owned(),
             webrtc: "webrtc://media/rtp/0BEBC201".to_owned(),
         };
-        insta::assert_json_snapshot!(Stream::from(playback), @"");
+        insta::assert_json_snapshot!(Stream::from(playback), @r#"
+        {
+          "deviceid": "37070000081318000001",
+          "ssrc": "0BEBC201",
+          "http": "http://media/rtp/0BEBC201/hls.m3u8",
+          "rtmp": "rtmp://media/rtp/0BEBC201",
+          "rtsp": "rtsp://media/rtp/0BEBC201",
+          "ws-flv": "ws://media/rtp/0BEBC201.live.flv",
+          "http-flv": "http://media/rtp/0BEBC201.live.flv",
+          "webrtc": "webrtc://media/rtp/0BEBC201"
+        }
+        "#);
     }
 }
