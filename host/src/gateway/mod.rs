@@ -7,7 +7,8 @@
 //! | `registry` | which devices there are and where they can be reached |
 //! | `query` | DeviceInfo and Catalog, asked and gathered |
 //! | `account` | user and channel devices, issued and withdrawn |
-//! | `live` | play, along the standard's sequence chart |
+//! | `live` | play: one live stream a channel |
+//! | `invite` | opening a media session, along the standard's sequence chart |
 //! | `stream` | open streams and what happens to them |
 //! | `close` | stop, BYE, and everything that ends a stream |
 //! | `hook` | what the media server tells |
@@ -15,13 +16,17 @@
 //! | `event` | notifications, stored first and delivered in order |
 //! | `janitor` | silence, deadlines, and the comparison with the media server |
 //! | `outbound` | requests to devices |
+//! | `resume` | what was there when the gateway last ran |
+//! | `view` | a user device as callers see it |
 
 mod account;
 mod answer;
+mod clock;
 mod close;
 mod error;
 mod event;
 mod hook;
+mod invite;
 mod janitor;
 mod live;
 mod outbound;
@@ -29,10 +34,13 @@ mod permit;
 mod query;
 mod register;
 mod registry;
+mod resume;
 mod stream;
+mod view;
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,34 +48,74 @@ use crate::config::Config;
 use crate::media::MediaServer;
 use crate::plugin::{Plugins, Secret};
 use crate::sip::core::nonce::NonceKeeper;
-use crate::sip::{Incoming, IncomingReceiver, Sip};
-use crate::store::Store;
+use crate::sip::{IncomingReceiver, Sip};
+use crate::store::{NewEvent, Store};
 
 pub use close::Stopped;
 pub use error::Error;
 pub use live::Playback;
 pub use permit::Call;
+pub use resume::Readiness;
+pub use view::{SysInfo, UserDevice};
 
 /// The gateway. A cheap handle; all clones are the same gateway.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
-/// What the gateway is made of: the four doors, and what it remembers between two messages.
-#[derive(Debug)]
+/// The four doors, opened.
+pub struct Doors {
+    pub media: MediaServer,
+    pub plugins: Plugins,
+    pub sip: Sip,
+    pub store: Store,
+}
+
+/// What the gateway is made of: the doors, and what it remembers between two messages.
 struct Inner {
     config: Config,
+    /// The civil time that devices speak.
+    zone: jiff::tz::TimeZone,
+    /// `http.secret`, for the policies that sign.
     sign_key: Secret,
-    sip: Sip,
-    store: Store,
     media: MediaServer,
     plugins: Plugins,
+    sip: Sip,
+    store: Store,
     registry: registry::Registry,
     queries: query::Queries,
     streams: stream::Streams,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,
     events: event::Outbox,
+    /// Asks the janitor to compare streams and media server now.
+    check_wanted: Notify,
     /// Work that outlives the message or call that began it.
     tasks: TaskTracker,
     stopping: CancellationToken,
+}
+
+impl Gateway {
+    /// Work that ends with the gateway at the latest.
+    fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.0.stopping.clone();
+        self.0.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
+    /// Stores events, and wakes who sends them.
+    async fn tell(&self, events: Vec<NewEvent>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.0.store.enqueue(events).await?;
+            self.0.events.wake();
+        }
+        Ok(())
+    }
+
+    pub fn hook_token(&self) -> &str {
+        &self.0.config.media.hook_token
+    }
 }
