@@ -16,5 +16,8 @@ pub mod gb28181;
 pub mod http;
 pub mod media;
 pub mod plugin;
+mod run;
 pub mod sip;
 pub mod store;
+
+pub use run::{Error, Listeners, run};
