@@ -29,16 +29,14 @@ pub(super) struct Ready {
     ready: bool,
     store: String,
     media: String,
-    plugins: String,
 }
 
 impl From<Readiness> for Ready {
     fn from(readiness: Readiness) -> Self {
-        let Readiness { store, media, plugins } = readiness;
-        let ready = store.is_none() && media.is_none() && plugins.is_none();
-        let [store, media, plugins] =
-            [store, media, plugins].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
-        Self { ready, store, media, plugins }
+        let Readiness { store, media } = readiness;
+        let ready = store.is_none() && media.is_none();
+        let [store, media] = [store, media].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
+        Self { ready, store, media }
     }
 }
 
@@ -48,13 +46,13 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_is_named() {
-        let ready = Ready::from(Readiness { store: None, media: None, plugins: None });
+        let ready = Ready::from(Readiness { store: None, media: None });
         let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":true,"store":"ok","media":"ok","plugins":"ok"}"#);
+        assert_eq!(shown, r#"{"ready":true,"store":"ok","media":"ok"}"#);
 
         let ready =
-            Ready::from(Readiness { store: None, media: Some("no answer".to_owned()), plugins: None });
+            Ready::from(Readiness { store: None, media: Some("no answer".to_owned()) });
         let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":false,"store":"ok","media":"no answer","plugins":"ok"}"#);
+        assert_eq!(shown, r#"{"ready":false,"store":"ok","media":"no answer"}"#);
     }
 }

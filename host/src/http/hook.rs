@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{errand::Full, reply::Failure, request::Query, routes::Face};
 use crate::{
     gateway::{self, Gateway},
-    media::hook::PublishOptions,
+    media::PublishOptions,
 };
 
 /// The largest body taken, in bytes. The largest that a media server sends is its configuration, 6 kB.
@@ -142,18 +142,14 @@ async fn dispatch(hook: Hook<'_>) -> Result<Reply, Reply> {
             hook.decide(|gateway, hook| async move { gateway.on_publish(hook).await.map(Reply::Publish) })
                 .await
         }
-        "on_record_mp4" => hook.tell(|gateway, hook| async move { gateway.on_record_mp4(hook).await }),
         "on_rtp_server_timeout" => {
             hook.tell(|gateway, hook| async move { gateway.on_rtp_server_timeout(hook).await })
         }
-        "on_send_rtp_stopped" => {
-            hook.tell(|gateway, hook| async move { gateway.on_send_rtp_stopped(hook).await })
-        }
-        "on_server_keepalive" => {
-            hook.tell(|gateway, hook| async move { gateway.on_server_keepalive(hook).await })
+        "on_record_mp4" | "on_send_rtp_stopped" | "on_server_keepalive" => {
+            hook.read::<AnyObject>().map(|_| Reply::Done)
         }
         "on_server_started" => {
-            hook.tell(|gateway, hook| async move { gateway.on_server_started(hook).await })
+            hook.tell(|gateway, _: AnyObject| async move { gateway.on_server_started().await })
         }
         "on_stream_changed" => {
             hook.tell(|gateway, hook| async move { gateway.on_stream_changed(hook).await })

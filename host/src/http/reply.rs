@@ -122,6 +122,7 @@ impl From<gateway::Error> for Failure {
     fn from(error: gateway::Error) -> Self {
         use gateway::Error;
         match error {
+            Error::BadAnswer(_) => Self::new(Code::Undone, format!("设备应答错误 (bad answer): {error}")),
             Error::BadParameter(name) => {
                 Self::new(Code::Parameter, format!("参数错误 (bad parameter): {name}"))
             }
@@ -133,18 +134,18 @@ impl From<gateway::Error> for Failure {
             Error::Denied(text) => Self::new(Code::Sign, text),
             Error::Internal(text) => Self::new(Code::Undone, format!("系统错误 (internal error): {text}"))
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR),
-            Error::Media(text) => Self::new(Code::Undone, format!("流媒体服务错误 (media server): {text}")),
+            Error::Media(source) => Self::new(Code::Undone, format!("流媒体服务错误 (media server): {source}")),
             Error::Offline(id) => {
                 Self::new(Code::Parameter, format!("用户设备已掉线 (the device is offline): {id}"))
             }
-            Error::Policy(text) => {
-                Self::new(Code::Undone, format!("策略无法判定 (policy cannot decide): {text}"))
+            Error::Policy(source) => {
+                Self::new(Code::Undone, format!("策略无法判定 (policy cannot decide): {source}"))
                     .with_status(StatusCode::SERVICE_UNAVAILABLE)
             }
-            Error::Refused { status } => {
+            Error::Refused(status) => {
                 Self::new(Code::Undone, format!("设备拒绝 (the device refused): {status}"))
             }
-            Error::Storage(text) => Self::new(Code::Storage, format!("数据库错误 (storage): {text}")),
+            Error::Storage(source) => Self::new(Code::Storage, format!("数据库错误 (storage): {source}")),
             Error::TimedOut => Self::new(Code::Undone, "请求超时 (timed out)".to_owned()),
             Error::UnknownDevice(id) => {
                 Self::new(Code::Parameter, format!("设备不存在 (no such device): {id}"))
@@ -236,7 +237,7 @@ mod tests {
             Error::Media(text()),
             Error::Offline(id()),
             Error::Policy(text()),
-            Error::Refused { status: 486 },
+            Error::Refused(486),
             Error::Storage(text()),
             Error::TimedOut,
             Error::UnknownDevice(id()),
