@@ -20,4 +20,4 @@ mod run;
 pub mod sip;
 pub mod store;
 
-pub use run::{Error, Listeners, run};
+pub use run::{Error, Server};

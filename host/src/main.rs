@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use sluice::config::{self, Loaded};
-use sluice::{Listeners, run};
+use sluice::Server;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A GB28181 SIP gateway for ZLMediaKit whose policy runs in WebAssembly components.
@@ -108,14 +108,14 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let listeners = Listeners::bind(&loaded.config).await?;
+        let server = Server::bind(loaded.config).await?;
         let shutdown = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        run(loaded.config, listeners, shutdown).await?;
+        server.run(shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -3,99 +3,119 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, LimitsOverride};
 use crate::gateway::{self, Doors, Gateway};
+use crate::http;
 use crate::media::{self, MediaServer, Timeouts};
 use crate::plugin::{self, Plugins};
-use crate::sip::{self, Sip};
+use crate::sip::{self, Driver, Incoming, Sip};
 use crate::store::{self, Store};
-use crate::http;
 
 /// Why the gateway does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{key} = \"{address}\" cannot be listened on: {source}; is another program using the port?")]
-    Bind { key: &'static str, address: String, source: std::io::Error },
+    #[error("{key} = \"{text}\" is no address with a port")]
+    Address { key: &'static str, text: String },
+    #[error("http.listen = \"{address}\" cannot be listened on ({source}); does another program use the port?")]
+    Bind { address: String, source: std::io::Error },
     #[error("the gateway could not take up its state: {0}")]
     Gateway(#[from] gateway::Error),
     #[error("media.api: {0}")]
     Media(#[from] media::Error),
     #[error("{0}")]
     Plugin(#[from] plugin::LoadError),
-    #[error("SIP: {0}")]
+    #[error("sip.udp, sip.tcp: {0}; does another program use the port?")]
     Sip(#[from] sip::Error),
     #[error("store.path: {0}")]
     Store(#[from] store::Error),
 }
 
-/// The sockets that the gateway listens on, bound before anything else is begun.
-#[derive(Debug)]
-pub struct Listeners {
-    pub udp: Option<UdpSocket>,
-    pub tcp: Option<TcpListener>,
-    pub http: TcpListener,
-}
-
-impl Listeners {
-    /// Binds what `config` names.
-    ///
-    /// # Errors
-    /// [`Error::Bind`] names the key and the address.
-    pub async fn bind(config: &Config) -> Result<Self, Error> {
-        let udp = match config.sip.udp.as_str() {
-            "" => None,
-            address => Some(UdpSocket::bind(address).await.map_err(|source| bind("sip.udp", address, source))?),
-        };
-        let tcp = match config.sip.tcp.as_str() {
-            "" => None,
-            address => Some(TcpListener::bind(address).await.map_err(|source| bind("sip.tcp", address, source))?),
-        };
-        let listen = config.http.listen.as_str();
-        let http = TcpListener::bind(listen).await.map_err(|source| bind("http.listen", listen, source))?;
-        Ok(Self { udp, tcp, http })
-    }
-
-    /// Where the API is.
-    ///
-    /// # Errors
-    /// When the socket does not say.
-    pub fn http_addr(&self) -> std::io::Result<SocketAddr> {
-        self.http.local_addr()
-    }
-}
-
-fn bind(key: &'static str, address: &str, source: std::io::Error) -> Error {
-    Error::Bind { key, address: address.to_owned(), source }
+/// A gateway whose sockets are open and that has done nothing yet.
+pub struct Server {
+    config: Config,
+    http: TcpListener,
+    sip: Sip,
+    incoming: mpsc::Receiver<Incoming>,
+    driver: Driver,
 }
 
 /// What a media server on a good line needs a tenth of.
 const MEDIA_TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(10) };
 
-/// Runs the gateway until `shutdown` is done, then ends it in order: no new calls, work under way finished,
-/// the store written.
-///
-/// # Errors
-/// What keeps it from starting: each names the key that is wrong and what to do.
-pub async fn run(config: Config, listeners: Listeners, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-    let store = Store::open(&config.store.path)?;
-    let plugins = Plugins::load(&plugin_settings(&config))?;
-    let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
-    let advertise = (!config.sip.advertise.is_empty()).then(|| config.sip.advertise.clone());
-    let (sip, incoming, driver) = Sip::new(sip::Sockets { udp: listeners.udp, tcp: listeners.tcp }, advertise)?;
-    let driver = tokio::spawn(driver.run());
-    let gateway = Gateway::start(config, Doors { media, plugins, sip, store }, incoming).await?;
+impl Server {
+    /// Opens the sockets that `config` names. Port 0 takes any; the addresses below then say which.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] and [`Error::Sip`] name the address, [`Error::Address`] the key.
+    pub async fn bind(config: Config) -> Result<Self, Error> {
+        let listen = config.http.listen.as_str();
+        let in_use = |source| Error::Bind { address: listen.to_owned(), source };
+        let http = TcpListener::bind(listen).await.map_err(in_use)?;
+        let advertise = &config.sip.advertise;
+        let (sip, incoming, driver) = sip::bind(sip::Config {
+            udp: address("sip.udp", &config.sip.udp)?,
+            tcp: address("sip.tcp", &config.sip.tcp)?,
+            advertise: (!advertise.is_empty()).then(|| advertise.clone()),
+            ..sip::Config::default()
+        })?;
+        Ok(Self { config, http, sip, incoming, driver })
+    }
 
-    let shutdown = async {
-        shutdown.await;
-        tracing::info!("stopping");
-    };
-    tracing::info!("ready");
-    http::serve(listeners.http, gateway.clone(), shutdown).await;
-    gateway.shut_down().await;
-    driver.abort();
-    Ok(())
+    /// Where the API is.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn http_addr(&self) -> std::io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+
+    /// Where datagrams come in.
+    pub fn sip_udp_addr(&self) -> Option<SocketAddr> {
+        self.sip.udp_addr()
+    }
+
+    /// Where connections come in.
+    pub fn sip_tcp_addr(&self) -> Option<SocketAddr> {
+        self.sip.tcp_addr()
+    }
+
+    /// Runs the gateway until `shutdown` is done, then ends it in order: no new calls, work under way finished,
+    /// the store written.
+    ///
+    /// # Errors
+    /// What keeps it from starting; each says what is wrong and what to do.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let Self { config, http, sip, incoming, driver } = self;
+        let store = Store::open(&config.store.path)?;
+        let plugins = Plugins::load(&plugin_settings(&config))?;
+        let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
+        let ended = CancellationToken::new();
+        let driver = tokio::spawn(driver.run(ended.clone().cancelled_owned()));
+        let gateway = Gateway::start(config, Doors { media, plugins, sip, store }, incoming).await?;
+
+        let shutdown = async {
+            shutdown.await;
+            tracing::info!("stopping");
+        };
+        tracing::info!("ready");
+        http::serve(http, gateway.clone(), shutdown).await;
+        gateway.shut_down().await;
+        ended.cancel();
+        // A driver that panicked has been logged by its panic, and there is nothing left to end.
+        let _ = driver.await;
+        Ok(())
+    }
+}
+
+fn address(key: &'static str, text: &str) -> Result<Option<SocketAddr>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Error::Address { key, text: text.to_owned() })
 }
 
 fn plugin_settings(config: &Config) -> plugin::Settings {

@@ -1,10 +1,12 @@
 //! What comes in by SIP: one `match` on the method, one on what a MESSAGE or NOTIFY says.
 
+use tokio::sync::mpsc;
+
 use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Body, Document, Keepalive};
 use crate::sip::core::Peer;
 use crate::sip::core::message::{Method, Request, Response};
-use crate::sip::{Incoming, IncomingReceiver};
+use crate::sip::Incoming;
 use crate::store::Touch;
 
 use super::registry::Sender;
@@ -19,14 +21,15 @@ const RETRY_AFTER: &str = "5";
 impl Gateway {
     /// Answers what comes in until the SIP door closes. Each request is worked on in a task of its own, so that
     /// none waits for another's database.
-    pub(super) async fn answer_all(&self, mut incoming: IncomingReceiver) {
+    pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
         while let Some(item) = incoming.recv().await {
             let gateway = self.clone();
             match item {
                 Incoming::Request { id, request, peer } => {
                     self.in_background(async move {
                         let response = gateway.answer(&request, peer).await;
-                        gateway.0.sip.respond(id, response).await;
+                        // It fails only when SIP is shut down, and then nobody is left to answer.
+                        let _ = gateway.0.sip.respond(id, response).await;
                     });
                 }
                 Incoming::StrayAnswer { response, peer } => {

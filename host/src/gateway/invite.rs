@@ -107,14 +107,14 @@ impl Gateway {
         let answer = match self.final_answer(&mut invite).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.give_up(invite, peer);
+                self.give_up(invite);
                 return Err(error);
             }
         };
         if !(200..300).contains(&answer.status) {
             return Err(Error::Refused(answer.status));
         }
-        self.answered(stream, &mut invite, &answer, peer).await
+        self.answered(stream, &invite, &answer).await
     }
 
     /// Where the device is to send media: the single port, or one that the media server opens for this stream.
@@ -171,14 +171,13 @@ impl Gateway {
     async fn answered(
         &self,
         stream: &Stream,
-        invite: &mut Invite,
+        invite: &Invite,
         answer: &Response,
-        peer: Peer,
     ) -> Result<(), Error> {
-        let dialog = Dialog::from_answer(invite.request(), answer, peer);
+        let dialog = invite.dialog(answer);
         let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
         self.0.streams.keep_dialog(stream.id, dialog.clone());
-        invite.acknowledge(dialog.ack());
+        invite.acknowledge(dialog.ack()).await?;
         stored?;
         let session = Session::parse(&answer.body).ok();
         let media = answered_media(stream.ssrc, session.as_ref());
@@ -206,23 +205,20 @@ impl Gateway {
     }
 
     /// The INVITE is cancelled; should a 200 come all the same, it is acknowledged and ended by BYE.
-    fn give_up(&self, mut invite: Invite, peer: Peer) {
-        invite.cancel();
+    fn give_up(&self, mut invite: Invite) {
         let gateway = self.clone();
         self.in_background(async move {
+            if invite.cancel().await.is_err() {
+                return;
+            }
             let Ok(Ok(answer)) = timeout(LATE_ANSWER, last(&mut invite)).await else { return };
             if (200..300).contains(&answer.status) {
-                gateway.end_late_answer(invite.request(), &answer, peer).await;
+                gateway.hang_up(invite.dialog(&answer)).await;
             }
         });
     }
 
-    /// ACK and BYE for a 2xx that nobody waits for any more (RFC 3261 §13.2.2.4).
-    async fn end_late_answer(&self, invite: &Request, answer: &Response, peer: Peer) {
-        self.hang_up(Dialog::from_answer(invite, answer, peer)).await;
-    }
-
-    /// The same for one whose INVITE is not known any more, since the gateway was restarted in between.
+    /// ACK and BYE for a 2xx whose INVITE is not known any more, since the gateway was restarted in between.
     pub(super) async fn end_stray_answer(&self, answer: &Response, peer: Peer) {
         let text = |name: &str| answer.headers.get(name).unwrap_or_default().to_owned();
         let uri = answer.headers.to().map_or_else(String::new, |to| to.uri.to_owned());
@@ -233,6 +229,7 @@ impl Gateway {
         self.hang_up(Dialog::from_answer(&invite, answer, peer)).await;
     }
 
+    /// ACK and BYE for a 2xx that nobody waits for any more (RFC 3261 §13.2.2.4).
     async fn hang_up(&self, mut dialog: Dialog) {
         let peer = dialog.peer;
         tracing::info!(sip.call_id = dialog.call_id, %peer, "an answer to an INVITE came too late: ended");

@@ -48,7 +48,7 @@ use crate::config::Config;
 use crate::media::MediaServer;
 use crate::plugin::{Plugins, Secret};
 use crate::sip::core::nonce::NonceKeeper;
-use crate::sip::{IncomingReceiver, Sip};
+use crate::sip::Sip;
 use crate::store::{NewEvent, Store};
 
 pub use close::Stopped;

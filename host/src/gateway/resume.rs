@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, RtpPorts};
 use crate::gb28181::{DeviceId, Ssrc};
 use crate::plugin::{Credential, Secret};
-use crate::sip::IncomingReceiver;
+use crate::sip::Incoming;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
@@ -46,7 +46,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store cannot be read, or the system has no random numbers.
-    pub async fn start(config: Config, doors: Doors, incoming: IncomingReceiver) -> Result<Self, Error> {
+    pub async fn start(config: Config, doors: Doors, incoming: mpsc::Receiver<Incoming>) -> Result<Self, Error> {
         let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
         gateway.resume_devices().await?;
         gateway.resume_streams().await?;
