@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
-use sluice::config::{self, Loaded};
 use sluice::Server;
+use sluice::config::{self, Loaded};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A GB28181 SIP gateway for ZLMediaKit whose policy runs in WebAssembly components.
@@ -19,10 +19,13 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Begin with `sluice init sluice.toml`, look through the file, then `sluice serve --config sluice.toml`.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "The log goes to standard error; RUST_LOG=debug shows more \
+#[command(
+    version,
+    after_help = "The log goes to standard error; RUST_LOG=debug shows more \
     (RUST_LOG=sluice::sip=debug only of SIP). Every key of the configuration can be overridden by the \
     environment: SLUICE_SIP__UDP=0.0.0.0:5070. SIGTERM and SIGINT stop the gateway; open streams go on and \
-    are taken up at the next start.")]
+    are taken up at the next start."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -85,7 +88,7 @@ fn report(file: &Path, loaded: &Loaded) -> bool {
 
 fn init(file: &Path) -> anyhow::Result<ExitCode> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let text = config::commented().context("no random numbers for the secrets")?;
+    let text = config::commented().map_err(|error| anyhow!("no random numbers for the secrets: {error}"))?;
     // The file holds secrets: only its owner may read it.
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let mut opened = opened.with_context(|| format!("{} cannot be written", file.display()))?;

@@ -20,7 +20,9 @@ use crate::store::{self, Store};
 pub enum Error {
     #[error("{key} = \"{text}\" is no address with a port")]
     Address { key: &'static str, text: String },
-    #[error("http.listen = \"{address}\" cannot be listened on ({source}); does another program use the port?")]
+    #[error(
+        "http.listen = \"{address}\" cannot be listened on ({source}); does another program use the port?"
+    )]
     Bind { address: String, source: std::io::Error },
     #[error("the gateway could not take up its state: {0}")]
     Gateway(#[from] gateway::Error),
@@ -44,7 +46,8 @@ pub struct Server {
 }
 
 /// What a media server on a good line needs a tenth of.
-const MEDIA_TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(10) };
+const MEDIA_TIMEOUTS: Timeouts =
+    Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(10) };
 
 impl Server {
     /// Opens the sockets that `config` names. Port 0 takes any; the addresses below then say which.

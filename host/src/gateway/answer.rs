@@ -4,9 +4,9 @@ use tokio::sync::mpsc;
 
 use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Body, Document, Keepalive};
+use crate::sip::Incoming;
 use crate::sip::core::Peer;
 use crate::sip::core::message::{Method, Request, Response};
-use crate::sip::Incoming;
 use crate::store::Touch;
 
 use super::registry::Sender;

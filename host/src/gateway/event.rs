@@ -113,7 +113,9 @@ impl Gateway {
         let kinds = [Kind::DevicesActive, Kind::UsersActive, Kind::UsersRegister];
         let mut urls: Vec<String> = kinds.into_iter().filter_map(|kind| self.receiver(kind)).collect();
         let waiting = self.0.store.backlogs().await?;
-        urls.extend(waiting.into_iter().filter(|backlog| backlog.waiting > 0).map(|backlog| backlog.receiver));
+        urls.extend(
+            waiting.into_iter().filter(|backlog| backlog.waiting > 0).map(|backlog| backlog.receiver),
+        );
         urls.sort();
         urls.dedup();
         for url in urls {
@@ -152,7 +154,12 @@ impl Gateway {
             let attempts = event.attempts;
             if let Err(reason) = self.send(event).await {
                 if attempts == 0 {
-                    tracing::warn!(receiver, event = id, reason, "notification not taken; tried again until it is");
+                    tracing::warn!(
+                        receiver,
+                        event = id,
+                        reason,
+                        "notification not taken; tried again until it is"
+                    );
                 }
                 self.note("failed", self.0.store.failed(id, clock::seconds()).await);
                 tokio::time::sleep(wait).await;
@@ -196,9 +203,15 @@ impl Gateway {
         Ok(())
     }
 
-    async fn post(&self, url: &str, asked: &notify::HttpRequest, index: u32) -> Result<notify::Answer, String> {
+    async fn post(
+        &self,
+        url: &str,
+        asked: &notify::HttpRequest,
+        index: u32,
+    ) -> Result<notify::Answer, String> {
         let told = |error: reqwest::Error| error.without_url().to_string();
-        let method = reqwest::Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
+        let method =
+            reqwest::Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
         let mut request = self.0.events.client.request(method, url).query(&asked.query);
         for (name, value) in &asked.headers {
             request = request.header(name, value);

@@ -33,7 +33,8 @@ impl Gateway {
         let unknown = || Error::UnknownStream(hook.stream.clone());
         let named = StreamId::parse(&hook.stream).map_err(|_| unknown())?;
         let source = hook.ip.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, hook.port)).ok();
-        let stream = self.0.streams.published(named, source).filter(|_| hook.app == media::APP).ok_or_else(unknown)?;
+        let stream =
+            self.0.streams.published(named, source).filter(|_| hook.app == media::APP).ok_or_else(unknown)?;
         if stream.stage == Stage::Closing {
             return Err(unknown());
         }

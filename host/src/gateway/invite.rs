@@ -136,7 +136,13 @@ impl Gateway {
     }
 
     /// The INVITE with its offer (GB/T 28181 annex G) and Subject.
-    fn invitation(&self, plan: &Plan, stream: &Stream, peer: Peer, target: SocketAddr) -> Result<Request, Error> {
+    fn invitation(
+        &self,
+        plan: &Plan,
+        stream: &Stream,
+        peer: Peer,
+        target: SocketAddr,
+    ) -> Result<Request, Error> {
         let offer = sdp::Offer {
             owner: plan.channel.clone(),
             purpose: plan.purpose(),
@@ -168,12 +174,7 @@ impl Gateway {
 
     /// The device said yes: first the dialog is in the store, then it is acknowledged. The answer's SDP may be
     /// missing or broken; without the ACK the device would stop, so it is sent all the same.
-    async fn answered(
-        &self,
-        stream: &Stream,
-        invite: &Invite,
-        answer: &Response,
-    ) -> Result<(), Error> {
+    async fn answered(&self, stream: &Stream, invite: &Invite, answer: &Response) -> Result<(), Error> {
         let dialog = invite.dialog(answer);
         let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
         self.0.streams.keep_dialog(stream.id, dialog.clone());
@@ -263,7 +264,8 @@ async fn last(invite: &mut Invite) -> Result<Response, Error> {
 /// What the answer says of where media comes from, and under which SSRC if not ours. Many devices leave `y=` out.
 fn answered_media(ours: Ssrc, session: Option<&Session>) -> AnsweredMedia {
     let video = session.and_then(|session| session.video().zip(Some(session)));
-    let source = video.and_then(|(video, session)| Some(SocketAddr::new(session.address(video)?, video.port)));
+    let source =
+        video.and_then(|(video, session)| Some(SocketAddr::new(session.address(video)?, video.port)));
     let ssrc = session.and_then(|session| session.ssrc).filter(|ssrc| *ssrc != ours);
     AnsweredMedia { ssrc, source }
 }

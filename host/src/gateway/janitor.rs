@@ -147,5 +147,6 @@ impl Gateway {
 /// How many viewers each stream has that came by RTP.
 fn by_stream(media: &[Medium]) -> HashMap<StreamId, u32> {
     let ours = media.iter().filter(|medium| medium.app == media::APP && medium.origin_type == RTP_PUSH);
-    ours.filter_map(|medium| Some((StreamId::parse(&medium.stream).ok()?, medium.total_reader_count))).collect()
+    ours.filter_map(|medium| Some((StreamId::parse(&medium.stream).ok()?, medium.total_reader_count)))
+        .collect()
 }

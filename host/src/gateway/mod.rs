@@ -47,8 +47,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::media::MediaServer;
 use crate::plugin::{Plugins, Secret};
-use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::Sip;
+use crate::sip::core::nonce::NonceKeeper;
 use crate::store::{NewEvent, Store};
 
 pub use close::Stopped;

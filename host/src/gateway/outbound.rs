@@ -1,8 +1,8 @@
 //! Requests to devices, as every device takes them.
 
 use crate::gb28181::DeviceId;
-use crate::sip::core::message::{Method, Request, Response};
 use crate::sip::core::Peer;
+use crate::sip::core::message::{Method, Request, Response};
 
 use super::{Error, Gateway};
 
@@ -44,7 +44,11 @@ impl Gateway {
         let peer = self.0.registry.peer(device).ok_or_else(|| Error::Offline(device.to_string()))?;
         let request = self.outbound(Method::Message, device, peer)?.with_body(MANSCDP, body);
         let response = self.0.sip.request(peer, request).await?;
-        if (200..300).contains(&response.status) { Ok(response) } else { Err(Error::Refused(response.status)) }
+        if (200..300).contains(&response.status) {
+            Ok(response)
+        } else {
+            Err(Error::Refused(response.status))
+        }
     }
 }
 

@@ -60,8 +60,7 @@ impl Queries {
 
     /// Begins a sync; an older one of the same device is forgotten.
     fn begin(&self, device: DeviceId, sn: u32, generation: i64, now: Instant) {
-        let sync =
-            Sync { sn, generation, total: None, disputed: false, seen: HashSet::new(), began: now };
+        let sync = Sync { sn, generation, total: None, disputed: false, seen: HashSet::new(), began: now };
         let mut syncs = self.lock();
         syncs.retain(|_, sync| now.duration_since(sync.began) < SYNC_PATIENCE);
         syncs.insert(device, sync);

@@ -163,7 +163,11 @@ impl Attempt<'_> {
             source: self.peer.remote.to_string(),
             transport: self.peer.transport.to_string(),
             user_agent: headers.user_agent().map(ToOwned::to_owned),
-            digest: self.credentials.clone().zip(state).map(|(credentials, state)| digest(credentials, state)),
+            digest: self
+                .credentials
+                .clone()
+                .zip(state)
+                .map(|(credentials, state)| digest(credentials, state)),
             expires: self.expires,
             attributes: version.into_iter().collect(),
         }

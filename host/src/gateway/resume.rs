@@ -46,7 +46,11 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store cannot be read, or the system has no random numbers.
-    pub async fn start(config: Config, doors: Doors, incoming: mpsc::Receiver<Incoming>) -> Result<Self, Error> {
+    pub async fn start(
+        config: Config,
+        doors: Doors,
+        incoming: mpsc::Receiver<Incoming>,
+    ) -> Result<Self, Error> {
         let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
         gateway.resume_devices().await?;
         gateway.resume_streams().await?;

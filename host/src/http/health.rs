@@ -50,8 +50,7 @@ mod tests {
         let shown = serde_json::to_string(&ready).expect("plain strings");
         assert_eq!(shown, r#"{"ready":true,"store":"ok","media":"ok"}"#);
 
-        let ready =
-            Ready::from(Readiness { store: None, media: Some("no answer".to_owned()) });
+        let ready = Ready::from(Readiness { store: None, media: Some("no answer".to_owned()) });
         let shown = serde_json::to_string(&ready).expect("plain strings");
         assert_eq!(shown, r#"{"ready":false,"store":"ok","media":"no answer"}"#);
     }

@@ -134,7 +134,9 @@ impl From<gateway::Error> for Failure {
             Error::Denied(text) => Self::new(Code::Sign, text),
             Error::Internal(text) => Self::new(Code::Undone, format!("系统错误 (internal error): {text}"))
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR),
-            Error::Media(source) => Self::new(Code::Undone, format!("流媒体服务错误 (media server): {source}")),
+            Error::Media(source) => {
+                Self::new(Code::Undone, format!("流媒体服务错误 (media server): {source}"))
+            }
             Error::Offline(id) => {
                 Self::new(Code::Parameter, format!("用户设备已掉线 (the device is offline): {id}"))
             }

@@ -167,20 +167,20 @@ impl Driver {
                 }
             }
             Command::Cancel(id) => self.endpoint.cancel(now(), id),
-            Command::Invite { peer, request, answers, started } => match self.invite(peer, request, answers) {
-                // Its caller is gone before it began.
-                Ok(begun) => match started.send(Ok(begun)) {
-                    Err(Ok((id, _))) => self.abandon(id, None),
-                    Ok(()) | Err(Err(_)) => {}
-                },
-                Err(error) => drop(started.send(Err(error))),
-            },
-            Command::Request { peer, request, answer } => {
-                match self.endpoint.request(now(), peer, request) {
-                    Ok(id) => self.waiting.for_request(id, answer),
-                    Err(Full) => drop(answer.send(Err(Error::Busy))),
+            Command::Invite { peer, request, answers, started } => {
+                match self.invite(peer, request, answers) {
+                    // Its caller is gone before it began.
+                    Ok(begun) => match started.send(Ok(begun)) {
+                        Err(Ok((id, _))) => self.abandon(id, None),
+                        Ok(()) | Err(Err(_)) => {}
+                    },
+                    Err(error) => drop(started.send(Err(error))),
                 }
             }
+            Command::Request { peer, request, answer } => match self.endpoint.request(now(), peer, request) {
+                Ok(id) => self.waiting.for_request(id, answer),
+                Err(Full) => drop(answer.send(Err(Error::Busy))),
+            },
             Command::Respond(id, response) => {
                 // False: the sender has its answer, or has given up.
                 self.endpoint.respond(now(), id, &response);
@@ -228,7 +228,8 @@ impl Driver {
     /// Hands something to the gateway. When that has too much to do already, a request is answered
     /// 503; other news is lost, which the peer's repetitions mend.
     fn pass(&mut self, incoming: Incoming) {
-        let Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) = self.incoming.try_send(incoming) else {
+        let Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) = self.incoming.try_send(incoming)
+        else {
             return;
         };
         count(&self.counters.dropped);

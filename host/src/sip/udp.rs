@@ -51,7 +51,8 @@ impl Socket {
 
     /// The number by which the kernel lists it.
     pub(super) fn inode(&self) -> Option<u64> {
-        let link = fs::read_link(Path::new("/proc/self/fd").join(self.socket.as_raw_fd().to_string())).ok()?;
+        let link =
+            fs::read_link(Path::new("/proc/self/fd").join(self.socket.as_raw_fd().to_string())).ok()?;
         link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     }
 
@@ -118,7 +119,8 @@ fn probe(remote: SocketAddr) -> io::Result<IpAddr> {
 
 /// The drops of the socket `inode`, from the kernel's table.
 pub(super) fn kernel_drops(inode: u64) -> Option<u64> {
-    let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let tables =
+        ["/proc/net/udp", "/proc/net/udp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines()).find_map(|line| {
         let columns: Vec<_> = line.split_whitespace().collect();
         let ours = columns.get(INODE_COLUMN)?.parse() == Ok(inode);
