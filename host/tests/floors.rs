@@ -92,7 +92,7 @@ fn the_fences_stand_around_something() {
     }
 }
 
-/// Every source below `src`, by its path there, without comments: prose may name what it likes.
+/// Every source below `src`, by its path there, without comments and tests: they may name what they like.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
@@ -104,6 +104,7 @@ fn sources() -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let code = fs::read_to_string(&path).expect("sources are UTF-8");
+                let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
                 let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
                 sources.push((path.strip_prefix(&root).expect("it is below").to_owned(), code.join("\n")));
             }
