@@ -23,6 +23,7 @@ pub mod via;
 pub use self::{
     dialog::Dialog,
     endpoint::{Config, Endpoint, Full},
+    message::{Message, Method, ParseError, Request, Response},
     names::{ClientId, ServerId},
     output::{Counts, Event, Transmit},
     peer::{ConnectionId, Peer, Transport},
