@@ -191,6 +191,13 @@ impl Store {
         let (id, why) = (id.into(), why.into());
         self.write(move |connection| Ok(columns::execute(connection, sql, (id, why))? > 0)).await
     }
+
+    /// Forgets recordings without a file, gone or never there, that were asked for before `time`, in Unix seconds;
+    /// how many.
+    pub async fn forget_recordings(&self, time: i64) -> Result<usize> {
+        let sql = "DELETE FROM recordings WHERE state IN ('deleted', 'failed') AND started < ?1";
+        self.write(move |connection| columns::execute(connection, sql, [time])).await
+    }
 }
 
 fn insert(

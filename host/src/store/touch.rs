@@ -42,9 +42,9 @@ impl Touches {
         }
     }
 
-    /// Forgets what is waiting for `id`: something that must not be overwritten by it is about to be stored.
-    pub(super) fn forget(&self, id: &str) {
-        self.waiting().remove(id);
+    /// Takes out what is waiting for `id`, so that it cannot be written over what is about to be stored.
+    pub(super) fn take(&self, id: &str) -> Option<Touch> {
+        self.waiting().remove(id)
     }
 
     /// Shows in `users` what is not on disk yet.

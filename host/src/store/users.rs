@@ -173,7 +173,7 @@ impl Store {
     /// Deletes a user device and its channels. False when it is not there.
     pub async fn delete_user(&self, id: impl Into<String>) -> Result<bool> {
         let id = id.into();
-        self.touches.forget(&id);
+        drop(self.touches.take(&id));
         self.write(move |connection| {
             Ok(columns::execute(connection, "DELETE FROM users WHERE deviceid = ?1", [&id])? > 0)
         })
@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Stores a registration that is new or differs from the last, and with it the events that `tell` makes of the
-    /// device as it is then. One that changes nothing but its end is a [`Store::touch`].
+    /// device as it is then (on the writing thread: it must not wait for anything). One that changes nothing but its end is a [`Store::touch`].
     ///
     /// Errors: [`Error::Missing`].
     pub async fn register(
@@ -191,8 +191,9 @@ impl Store {
         tell: impl FnOnce(&User) -> Vec<NewEvent> + Send + 'static,
     ) -> Result<User> {
         let id = id.into();
-        self.touches.forget(&id);
+        let touch = self.touches.take(&id).unwrap_or_default();
         self.write(move |connection| {
+            touch.write(connection, &id)?;
             let user = register(connection, &id, &registration)?;
             events::enqueue(connection, &tell(&user))?;
             Ok(user)
@@ -206,8 +207,9 @@ impl Store {
     pub async fn deregister(&self, id: impl Into<String>, events: Vec<NewEvent>) -> Result<User> {
         let id = id.into();
         let sql = "UPDATE users SET regist = 0, online = 0, expires_at = 0, uptime = unixepoch() WHERE deviceid = ?1";
-        self.touches.forget(&id);
+        let touch = self.touches.take(&id).unwrap_or_default();
         self.write(move |connection| {
+            touch.write(connection, &id)?;
             events::enqueue(connection, &events)?;
             change(connection, sql, [&id], &id)
         })
@@ -243,11 +245,14 @@ impl Store {
         let sql = "UPDATE users SET manufacturer = COALESCE(?2, manufacturer), devicetype = COALESCE(?3, devicetype),
                    firmware = COALESCE(?4, firmware), model = COALESCE(?5, model), uptime = unixepoch()
                    WHERE deviceid = ?1";
-        self.write(move |connection| {
-            let DeviceInfo { manufacturer, devicetype, firmware, model } = &info;
-            change(connection, sql, params![id, manufacturer, devicetype, firmware, model], &id)
-        })
-        .await
+        let mut user = self
+            .write(move |connection| {
+                let DeviceInfo { manufacturer, devicetype, firmware, model } = &info;
+                change(connection, sql, params![id, manufacturer, devicetype, firmware, model], &id)
+            })
+            .await?;
+        self.touches.show_in([&mut user]);
+        Ok(user)
     }
 }
 

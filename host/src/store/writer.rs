@@ -24,7 +24,7 @@ use tokio::{
 use super::{Error, Result, touch::Touches};
 
 /// Jobs that may wait; past it, callers wait to hand theirs over.
-const QUEUE: usize = 4096;
+pub(super) const QUEUE: usize = 4096;
 
 /// Jobs that share one commit at most, so that the first of them does not wait for long.
 const BATCH: usize = 1024;
@@ -103,6 +103,12 @@ impl Writer {
             // An error means that the thread has ended, which is what we wait for.
             let _ = receiver.await;
         }
+    }
+
+    /// Commands that wait.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.commands.max_capacity() - self.commands.capacity()
     }
 
     pub(super) fn stats(&self) -> WriterStats {

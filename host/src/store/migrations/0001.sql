@@ -93,6 +93,7 @@ CREATE TABLE streams (
     created_at     INTEGER NOT NULL DEFAULT (unixepoch()),
     updated_at     INTEGER NOT NULL DEFAULT (unixepoch())
 );
+CREATE INDEX streams_open ON streams (id) WHERE state < 5;
 CREATE INDEX streams_by_name ON streams (stream, id);
 CREATE UNIQUE INDEX streams_open_sequence ON streams (sequence) WHERE state < 5;
 CREATE INDEX streams_open_channel ON streams (channel) WHERE state < 5;
@@ -116,6 +117,7 @@ CREATE TABLE recordings (
     why        TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX recordings_open ON recordings (stream) WHERE state IN ('recording', 'stopping');
+CREATE INDEX recordings_over ON recordings (started) WHERE state IN ('deleted', 'failed');
 CREATE INDEX recordings_done ON recordings (start_at, id) WHERE state = 'done';
 
 CREATE TABLE receivers (

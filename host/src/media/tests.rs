@@ -1,1 +1,0 @@
-//! Tests against recordings of a real media server.
