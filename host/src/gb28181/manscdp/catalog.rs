@@ -187,3 +187,160 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gb28181::manscdp::{Body, parse};
+
+    fn catalog(body: &[u8]) -> Catalog {
+        match parse(body).unwrap().body {
+            Body::Catalog(catalog) => catalog,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn of_items(items: &str) -> Catalog {
+        let head = "<Response><CmdType>Catalog</CmdType><SN>1</SN><DeviceID>1</DeviceID><SumNum>3</SumNum>";
+        catalog(format!("{head}<DeviceList Num=\" 3 \">{items}</DeviceList></Response>").as_bytes())
+    }
+
+    fn ids(catalog: &Catalog) -> Vec<&str> {
+        catalog.items.iter().map(|item| item.device_id.as_str()).collect()
+    }
+
+    #[test]
+    fn reads_every_field() {
+        let file = include_bytes!("../../../../tests/data/manscdp/04-dahua-Catalog-response-part-4of4.xml");
+        let fields = [
+            ("DeviceID", "34020000001310000004"),
+            ("Name", "1.64 海康摄像机"),
+            ("Manufacturer", "General"),
+            ("Model", "DS-2CD2725EFD-IS"),
+            ("Owner", "0"),
+            ("CivilCode", "340200"),
+            ("Address", "axy"),
+            ("Parental", "0"),
+            ("ParentID", "34020000001180000001"),
+            ("RegisterWay", "1"),
+            ("Secrecy", "0"),
+            ("StreamNum", "2"),
+            ("IPAddress", "192.168.1.64"),
+            ("Port", "80"),
+            ("Status", "ON"),
+            ("Info/PTZType", "3"),
+            ("Info/DownloadSpeed", "1/2/4/8"),
+        ];
+        let fields = Fields(fields.map(|(name, text)| (name.into(), text.into())).into());
+        let item = Item {
+            device_id: DeviceId::parse("34020000001310000004").unwrap(),
+            name: Some("1.64 海康摄像机".into()),
+            manufacturer: Some("General".into()),
+            model: Some("DS-2CD2725EFD-IS".into()),
+            owner: Some("0".into()),
+            civil_code: Some("340200".into()),
+            block: None,
+            address: Some("axy".into()),
+            parental: Some(0),
+            parent_id: DeviceId::parse("34020000001180000001").ok(),
+            safety_way: None,
+            register_way: Some(1),
+            secrecy: Some(0),
+            ip_address: Some("192.168.1.64".into()),
+            port: Some(80),
+            status: Some(Status::On),
+            longitude: None,
+            latitude: None,
+            ptz_type: Some(3),
+            event: None,
+            fields: fields.clone(),
+        };
+        assert_eq!(Item::from_fields(fields), Ok(item.clone()));
+        assert_eq!(catalog(file), Catalog { sum_num: Some(4), num: Some(1), items: vec![item], skipped: 0 });
+    }
+
+    #[test]
+    fn a_bad_item_costs_only_itself() {
+        for (story, items, good, skipped) in [
+            ("no id", "<Item><Name>a</Name></Item><Item><DeviceID>2</DeviceID></Item>", &["2"][..], 1),
+            (
+                "a bad id",
+                "<Item><DeviceID>1 2</DeviceID></Item><Item><DeviceID>2</DeviceID></Item>",
+                &["2"],
+                1,
+            ),
+            ("a lost end", "<Item><DeviceID>1</DeviceID><Item><DeviceID>2</DeviceID></Item>", &["1", "2"], 0),
+            (
+                "a doubled end (wvp #1320)",
+                "<Item><DeviceID>1</DeviceID></Item>\n</Item><Item><DeviceID>2</DeviceID></Item>",
+                &["1", "2"],
+                0,
+            ),
+            (
+                "junk in Address (Hikvision, wvp #903)",
+                "<Item><DeviceID>1</DeviceID><Address>??<KP?<K?'@?'@?f/@P?<KL?</Address></Item>\
+                 <Item><DeviceID>2</DeviceID></Item>",
+                &["1", "2"],
+                0,
+            ),
+            (
+                "two mangled bytes (Hikvision, wvp #858)",
+                "<Item><Devi\u{1}?ID>1</DeviceID></Item><Item><DeviceID>2</DeviceID></Item>",
+                &["2"],
+                1,
+            ),
+            (
+                "a mangled item",
+                "<It?m><DeviceID>1</DeviceID></Item><Item><DeviceID>2</DeviceID></Item>",
+                &["2"],
+                0,
+            ),
+        ] {
+            let catalog = of_items(items);
+            assert_eq!((ids(&catalog), catalog.skipped), (good.to_vec(), skipped), "{story}");
+            assert_eq!((catalog.sum_num, catalog.num), (Some(3), Some(3)), "{story}");
+        }
+    }
+
+    #[test]
+    fn drops_an_item_that_the_end_cuts() {
+        let head = "<Response CmdType=\"Catalog\" SN=\"7\" DeviceID=\"1\"><DeviceList>";
+        let cut = format!("{head}<Item><DeviceID>1</DeviceID></Item><Item><DeviceID>2</DeviceID><Name>Cam");
+        let catalog = catalog(cut.as_bytes());
+        assert_eq!((ids(&catalog), catalog.skipped), (vec!["1"], 1));
+    }
+
+    #[test]
+    fn normalises_what_makers_vary() {
+        let item = |fields: &[(&str, &str)]| {
+            let id = [("DeviceID".to_owned(), "34020000001310000001".to_owned())];
+            let fields = fields.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+            Item::from_fields(Fields(id.into_iter().chain(fields).collect())).unwrap()
+        };
+        let parent = |path| item(&[("ParentID", path)]).parent_id.map(|id| id.to_string());
+        assert_eq!(parent("340200/34020000002160000001").as_deref(), Some("34020000002160000001"));
+        assert_eq!(parent("34020000002000000001/").as_deref(), Some("34020000002000000001"));
+        assert_eq!(parent("34020000001310000001"), None);
+        assert_eq!(parent("null"), None);
+        assert_eq!(item(&[("Parental", "65535")]).parental, Some(1));
+        assert_eq!(item(&[("PTZType", " 2 ")]).ptz_type, Some(2));
+        assert_eq!(item(&[("PTZType", "2"), ("info/ptztype", "3")]).ptz_type, Some(3));
+        assert_eq!(item(&[("CivilCode", "null"), ("Name", " ")]).civil_code, None);
+        let place = item(&[("Longitude", "171.3"), ("Latitude", "134.2")]);
+        assert_eq!((place.longitude, place.latitude), (Some(171.3), None));
+        assert_eq!(item(&[("Longitude", "NaN"), ("Port", "99999")]).longitude, None);
+        assert_eq!(item(&[]).status, None);
+    }
+
+    /// wvp-GB28181-pro 0a70257b4 and the devices behind it.
+    #[test]
+    fn reads_every_word_for_on_and_off() {
+        for word in ["ON", "On", "OK", "ONLINE", " on "] {
+            assert_eq!(Status::parse(word), Some(Status::On), "{word}");
+        }
+        for word in ["OFF", "Off", "OFFLINE", "VLOST", "DEFECT"] {
+            assert_eq!(Status::parse(word), Some(Status::Off), "{word}");
+        }
+        assert_eq!(Status::parse("sometimes"), None);
+    }
+}

@@ -1,6 +1,6 @@
 //! A whole document: its root, its head, and the body that the CmdType says.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::{
     Alarm, Broadcast, Catalog, Config, DeviceInfo, DeviceStatus, Error, Fields, Keepalive, MediaStatus,
@@ -67,15 +67,11 @@ pub fn parse_all(bytes: &[u8]) -> Result<Vec<Document>, Error> {
 pub fn cmd_type(bytes: &[u8]) -> Option<CmdType> {
     const NAME: &[u8] = b"CmdType";
     let at = bytes.windows(NAME.len()).position(|window| window == NAME)?;
-    let after = bytes[at + NAME.len()..].trim_ascii_start();
-    let value = match after {
-        [b'=', value @ ..] => value.trim_ascii_start().strip_prefix(b"\"").or(value.strip_prefix(b"'")),
-        [b'>', value @ ..] => Some(value.trim_ascii_start()),
-        _ => None,
-    }?;
-    let end = value.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(value.len());
-    let name = std::str::from_utf8(&value[..end]).ok()?;
-    (!name.is_empty()).then(|| CmdType::parse(name))
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric();
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'=' | b'"' | b'\'');
+    let value = bytes[at + NAME.len()..].iter().copied().skip_while(is_between).take_while(is_name);
+    let name: String = value.map(char::from).collect();
+    (!name.is_empty()).then(|| CmdType::parse(&name))
 }
 
 /// What a document is for; its root element.
@@ -269,7 +265,7 @@ fn head<'e>(root: &'e Element<'_>, name: &str) -> Option<&'e str> {
     root.text(name).or_else(|| root.attribute(name))
 }
 
-fn text(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Error> {
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
     if bytes.len() > MAX_BYTES {
         return Err(Error::TooLarge);
     }

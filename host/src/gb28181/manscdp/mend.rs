@@ -14,12 +14,13 @@ use super::Error;
 /// Entities are never declared: a document type declaration is refused.
 pub(super) fn mend(text: &str) -> Result<Cow<'_, str>, Error> {
     let bytes = text.as_bytes();
+    let mut markup = Markup::default();
     let mut mended = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = bytes[at..].iter().position(|&byte| is_suspect(byte)) {
         at += found;
         let sound = match bytes[at] {
-            b'<' => markup(&text[at..])?,
+            b'<' => markup.length(&text[at..])?,
             b'&' => reference(&bytes[at..]),
             _ => None,
         };
@@ -43,33 +44,60 @@ pub(super) fn mend(text: &str) -> Result<Cow<'_, str>, Error> {
     Ok(Cow::Owned(mended))
 }
 
-fn is_suspect(byte: u8) -> bool {
-    matches!(byte, b'<' | b'&') || is_control(byte)
+/// Whether a control character has no place in a text.
+pub(super) fn is_control(character: char) -> bool {
+    u8::try_from(character).is_ok_and(is_control_byte)
 }
 
-fn is_control(byte: u8) -> bool {
+fn is_suspect(byte: u8) -> bool {
+    matches!(byte, b'<' | b'&') || is_control_byte(byte)
+}
+
+fn is_control_byte(byte: u8) -> bool {
     (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7F
 }
 
-/// The length of the markup that `text` begins with; none if its `<` is only a character.
-fn markup(text: &str) -> Result<Option<usize>, Error> {
-    if text.starts_with("<!DOCTYPE") {
-        return Err(Error::Doctype);
-    }
-    Ok(match text.as_bytes().get(1) {
-        Some(b'?') => enclosed(text, "<?", "?>"),
-        Some(b'!') if text.starts_with("<!--") => enclosed(text, "<!--", "-->"),
-        Some(b'!') => enclosed(text, "<![CDATA[", "]]>"),
-        Some(b'/') => end_tag(text.as_bytes()),
-        _ => start_tag(text.as_bytes()),
-    })
+/// Tells markup from characters. It remembers what was looked for in vain, so that a text is searched once.
+#[derive(Default)]
+struct Markup {
+    no_comment_ends: bool,
+    no_section_ends: bool,
 }
 
-/// The length of what stands between `open` and `close`, with both. Control characters inside are left to
-/// the reader, which does not mind them.
-fn enclosed(text: &str, open: &str, close: &str) -> Option<usize> {
-    let inside = text.strip_prefix(open)?;
-    Some(open.len() + inside.find(close)? + close.len())
+impl Markup {
+    /// The length of the markup that `text` begins with; none if its `<` is only a character.
+    fn length(&mut self, text: &str) -> Result<Option<usize>, Error> {
+        if text.starts_with("<!DOCTYPE") {
+            return Err(Error::Doctype);
+        }
+        Ok(match text.as_bytes().get(1) {
+            Some(b'?') => instruction(text),
+            Some(b'!') if text.starts_with("<!--") => {
+                enclosed(text, "<!--", "-->", &mut self.no_comment_ends)
+            }
+            Some(b'!') if text.starts_with("<![CDATA[") => {
+                enclosed(text, "<![CDATA[", "]]>", &mut self.no_section_ends)
+            }
+            Some(b'/') => end_tag(text.as_bytes()),
+            _ => start_tag(text.as_bytes()),
+        })
+    }
+}
+
+/// The length of a prolog or the like: no `<` before its `?>`, or it would reach into the next document.
+fn instruction(text: &str) -> Option<usize> {
+    let end = text[1..].find('<').map_or(text.len(), |next| next + 1);
+    text[..end].get(2..)?.find("?>").map(|at| 2 + at + "?>".len())
+}
+
+/// The length of a comment or CDATA section. What stands in it is left to the reader.
+fn enclosed(text: &str, open: &str, close: &str, ends_nowhere: &mut bool) -> Option<usize> {
+    if *ends_nowhere {
+        return None;
+    }
+    let end = text[open.len()..].find(close).map(|at| open.len() + at + close.len());
+    *ends_nowhere = end.is_none();
+    end
 }
 
 fn end_tag(bytes: &[u8]) -> Option<usize> {
@@ -93,7 +121,7 @@ fn start_tag(bytes: &[u8]) -> Option<usize> {
             (b'>', None) => return Some(at + 1),
             (b'"' | b'\'', None) => quote = Some(byte),
             (_, Some(open)) if byte == open => quote = None,
-            (byte, _) if is_control(byte) => return None,
+            (byte, _) if is_control_byte(byte) => return None,
             _ => {}
         }
     }
@@ -152,6 +180,8 @@ mod tests {
             ("<a>\u{1}b\u{7f}\0</a>\0\0", "<a>b</a>"),
             ("<a>1 < 2 <东> <?</a>", "<a>1 &lt; 2 &lt;东> &lt;?</a>"),
             ("<a b=\"1><c>", "&lt;a b=\"1><c>"),
+            ("<!-- <a> <![CDATA[ <b>", "&lt;!-- <a> &lt;![CDATA[ <b>"),
+            ("<? <?xml?>", "&lt;? <?xml?>"),
             ("<ListNum=\"1\"></", "&lt;ListNum=\"1\">&lt;/"),
         ] {
             assert_eq!(mend(broken).unwrap(), mended);

@@ -101,7 +101,7 @@ impl Session {
 
     /// The first medium that shows video, or else the first.
     pub fn video(&self) -> Option<&Media> {
-        self.media.iter().find(|media| media.kind == Some(MediaKind::Video)).or(self.media.first())
+        self.media.iter().find(|media| media.kind == Some(MediaKind::Video)).or_else(|| self.media.first())
     }
 
     /// The first medium that is sound alone.
