@@ -1,0 +1,91 @@
+//! What a device answers to the platform's requests.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::event::DeviceEvent;
+use super::manscdp::Asked;
+use super::{client, invite, query};
+use crate::random;
+use crate::sip::{Message, param};
+
+/// Takes one message from the socket.
+pub(super) async fn receive(core: &Arc<Core>, message: Message) {
+    if message.status().is_some() {
+        client::receive(core, message);
+        return;
+    }
+    if message.method() == "ACK" {
+        invite::acknowledged(core, &message);
+        return;
+    }
+    if let Some(answer) = core.remembered(&message) {
+        // A retransmission (RFC 3261 §17.2): the same answer again, or the same silence.
+        if !answer.is_empty() {
+            let _ = core.send(&answer).await;
+        }
+        return;
+    }
+    match message.method() {
+        "BYE" => invite::bye(core, &message).await,
+        "CANCEL" => invite::cancel(core, &message).await,
+        "INVITE" => invite::invite(core, message).await,
+        _ if core.with(|state| state.behaviour.deaf) => core.remember(&message, Vec::new()),
+        "INFO" => info(core, &message).await,
+        "MESSAGE" => body(core, &message).await,
+        "OPTIONS" | "NOTIFY" => answer(core, &message, 200).await,
+        "SUBSCRIBE" => subscribe(core, &message).await,
+        _ => answer(core, &message, 405).await,
+    }
+}
+
+/// Answers with a bare status.
+pub(super) async fn answer(core: &Core, request: &Message, status: u16) {
+    respond(core, request, Message::response(request, status)).await;
+}
+
+/// Sends a response, with a To tag, and remembers it for retransmissions of the request.
+pub(super) async fn respond(core: &Core, request: &Message, mut response: Message) {
+    let to = response.header("To").unwrap_or_default().to_owned();
+    if response.status() != Some(100) && param(&to, "tag").is_none() {
+        response.set("To", format!("{to};tag={}", random::id()));
+    }
+    response.push("User-Agent", core.config.user_agent.as_str());
+    let bytes = response.to_bytes();
+    core.remember(request, bytes.clone());
+    // A dead connection shows itself in the listening task.
+    let _ = core.send(&bytes).await;
+}
+
+async fn body(core: &Arc<Core>, message: &Message) {
+    let asked = Asked::read(&message.body);
+    match asked.root.as_str() {
+        "Query" => core.events.push(DeviceEvent::Queried {
+            command: asked.command.clone(),
+            sn: asked.sn.clone(),
+            target: asked.target.clone(),
+        }),
+        _ => core
+            .events
+            .push(DeviceEvent::Commanded { command: asked.command.clone(), body: asked.body.clone() }),
+    }
+    answer(core, message, 200).await;
+    match asked.root.as_str() {
+        "Query" => core.spawn(query::answer(Arc::clone(core), asked)),
+        "Control" => core.spawn(query::command(Arc::clone(core), asked)),
+        _ => {}
+    }
+}
+
+async fn info(core: &Core, message: &Message) {
+    let call_id = message.call_id().to_owned();
+    let known = core.with(|state| state.dialogs.contains_key(&call_id));
+    core.events
+        .push(DeviceEvent::Info { call_id, body: String::from_utf8_lossy(&message.body).into_owned() });
+    answer(core, message, if known { 200 } else { 481 }).await;
+}
+
+async fn subscribe(core: &Core, message: &Message) {
+    let expires = message.header("Expires").unwrap_or("3600").to_owned();
+    respond(core, message, Message::response(message, 200).with("Expires", expires)).await;
+}
