@@ -1,0 +1,1 @@
+//! Tests against recordings of a real media server.
