@@ -144,11 +144,11 @@ mod tests {
         let status = response.status();
         let allow =
             response.headers().get(header::ALLOW).map(|allow| allow.to_str().expect("ASCII").to_owned());
-        let sealed =
+        let is_json =
             response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
         let body = to_bytes(response.into_body(), 4096).await.expect("a short body");
         let body = String::from_utf8(body.to_vec()).expect("text");
-        (status, allow, if json && !body.is_empty() { blank(&body) } else { body })
+        (status, allow, if is_json && !body.is_empty() { blank(&body) } else { body })
     }
 
     /// The envelope with its changing parts replaced, in its own order.

@@ -10,7 +10,10 @@ use axum::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::reply::{Code, Envelope, Failure, Outcome};
+use super::{
+    reply::{Code, Envelope, Failure, Outcome},
+    request::source,
+};
 
 /// The outermost layer: gives the request its id and its log line, and seals the answer in its envelope.
 ///
@@ -20,6 +23,7 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let span = tracing::info_span!(
         "http", request.id = id, http.method = %request.method(), http.path = request.uri().path(),
+        peer = %source(&request),
     );
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();

@@ -131,11 +131,11 @@ pub(in crate::http) struct SysInfo {
     /// What user devices' ids begin with.
     uid: String,
     /// How many user devices' ids were issued.
-    unum: u32,
+    unum: i64,
     /// What channel devices' ids begin with.
     did: String,
     /// How many channel devices' ids were issued.
-    dnum: u32,
+    dnum: i64,
 }
 
 impl From<gateway::SysInfo> for SysInfo {
@@ -149,9 +149,8 @@ impl From<gateway::SysInfo> for SysInfo {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_user_device_has_the_contract_s_fields() {
-        let row = store::User {
+    fn row() -> store::User {
+        store::User {
             id: 1,
             addtime: 1_618_043_462,
             uptime: 1_618_043_463,
@@ -180,7 +179,11 @@ mod tests {
             user_agent: "IP Camera".to_owned(),
             gb_version: "2.0".to_owned(),
             generation: 3,
-        };
+        }
+    }
+
+    #[test]
+    fn a_user_device_has_the_contract_s_fields() {
         let sysinfo = SysInfo {
             region: "3707000008".to_owned(),
             lid: "37070000082008000001".to_owned(),
@@ -189,7 +192,7 @@ mod tests {
             did: "37070000081318".to_owned(),
             dnum: 2,
         };
-        insta::assert_json_snapshot!(User::new(row, "***".to_owned(), sysinfo), @r#"
+        insta::assert_json_snapshot!(User::new(row(), "***".to_owned(), sysinfo), @r#"
         {
           "id": "1",
           "addtime": 1618043462,
