@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use crate::gateway::{Gateway, Readiness};
 
 /// Says that the loop turns, nothing else.
-#[utoipa::path(get, path = "/livez", tag = "health", security(()),
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", security(()),
     responses((status = 200, description = "alive", body = str, content_type = "text/plain")))]
 pub(super) async fn live() -> &'static str {
     "ok"
 }
 
 /// Says whether calls can be served, and if not what is missing.
-#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", security(()), responses(
     (status = 200, description = "everything is ready", body = Ready),
     (status = 503, description = "something is not ready", body = Ready)))]
 pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<Ready>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{
     Json,
     body::{Body, to_bytes},
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
 };
 use serde::Serialize;
 use subtle::ConstantTimeEq;
@@ -30,7 +30,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes a hook of ZLMediaKit. The answer is always 200, its `code` an integer: 0 accepts.
-#[utoipa::path(post, path = "/index/hook/{name}", tag = "media server", security(()),
+#[utoipa::path(post, path = "/index/hook/{name}", operation_id = "hook", tag = "media server", security(()),
     params(
         ("name" = String, Path, description = "The hook: on_play, on_publish, …"),
         ("token" = Option<String>, Query, description = "Needed where media.hook_token is set.")),
@@ -38,11 +38,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
     responses((status = 200, description = "As ZLMediaKit wants it.", body = Object)))]
 pub(super) async fn receive(
     State(face): State<Face>,
-    name: Option<Path<String>>,
+    name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Json<Answer> {
-    let name = name.map_or_else(String::new, |Path(name)| name);
+    // A name that is not text is none that we know.
+    let name = name.map_or_else(|_| String::new(), |Path(name)| name);
     let answer = match admit(face.gateway.hook_token(), query.as_deref()) {
         Ok(()) => answer(&name, &face, body).await,
         Err(refusal) => refusal,
@@ -51,7 +52,7 @@ pub(super) async fn receive(
 }
 
 /// The same under the path that gosip 2 has.
-#[utoipa::path(post, path = "/zlm/webhook/{name}", tag = "media server", security(()),
+#[utoipa::path(post, path = "/zlm/webhook/{name}", operation_id = "hook_as_gosip_2", tag = "media server", security(()),
     params(
         ("name" = String, Path, description = "The hook: on_play, on_publish, …"),
         ("token" = Option<String>, Query, description = "Needed where media.hook_token is set.")),
@@ -59,7 +60,7 @@ pub(super) async fn receive(
     responses((status = 200, description = "As ZLMediaKit wants it.", body = Object)))]
 pub(super) async fn receive_as_gosip_2(
     face: State<Face>,
-    name: Option<Path<String>>,
+    name: Result<Path<String>, PathRejection>,
     query: RawQuery,
     body: Body,
 ) -> Json<Answer> {

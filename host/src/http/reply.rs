@@ -19,7 +19,7 @@ use crate::gateway;
 /// What every API call is answered with.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Envelope<T> {
-    /// "0" for success; what else there is says the list of failures.
+    /// "0" for success; the other codes stand with the responses that carry them.
     #[schema(example = "0")]
     pub(super) code: &'static str,
     /// The answer; on failure a text that says what is wrong.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Issues a user device's id.
-#[utoipa::path(get, path = "/users", tag = "user devices",
+#[utoipa::path(get, path = "/users", operation_id = "create_user", tag = "user devices",
     params(
         ("pwd" = String, Query, description = "The password it will register with."),
         ("name" = Option<String>, Query, description = "Its name; the new id if not given.")),
@@ -28,7 +28,7 @@ pub(in crate::http) async fn create(
 }
 
 /// Changes a user device's name or password, each only where given.
-#[utoipa::path(get, path = "/users/{id}/update", tag = "user devices",
+#[utoipa::path(get, path = "/users/{id}/update", operation_id = "update_user", tag = "user devices",
     params(
         ("id" = String, Path, description = "The user device's id."),
         ("pwd" = Option<String>, Query, description = "Its new password."),
@@ -44,7 +44,7 @@ pub(in crate::http) async fn update(
 }
 
 /// Deletes a user device and its channel devices; their streams are stopped first.
-#[utoipa::path(get, path = "/users/{id}/delete", tag = "user devices",
+#[utoipa::path(get, path = "/users/{id}/delete", operation_id = "delete_user", tag = "user devices",
     params(("id" = String, Path, description = "The user device's id.")),
     responses((status = 200, description = "Empty.", body = Envelope<String>), Failure))]
 pub(in crate::http) async fn delete(
