@@ -1,0 +1,124 @@
+//! What happens because nothing happens: silence, deadlines, and the comparison with the media server.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::gb28181::{DeviceId, StreamId};
+use crate::sip::core::dialog::Dialog;
+use crate::store::{self, StreamKind, StreamState};
+
+use super::stream::{AnsweredMedia, Stage, Stream};
+use super::{Error, Gateway};
+
+/// How often deadlines and silence are looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// ZLMediaKit's name for what came by RTP.
+const RTP_PUSH: i64 = 3;
+
+impl Gateway {
+    /// Runs until the gateway stops.
+    pub(super) async fn keep_house(&self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checks = interval(Duration::from_secs(self.0.config.stream.check_interval_secs));
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.look_around().await,
+                _ = checks.tick() => self.check_streams().await,
+                () = self.0.check_wanted.notified() => self.check_streams().await,
+            }
+        }
+    }
+
+    async fn look_around(&self) {
+        let now = Instant::now();
+        let sip = &self.0.config.sip;
+        let silence = Duration::from_secs(sip.keepalive_interval_secs * sip.keepalive_misses);
+        for device in self.0.registry.sweep(now, silence) {
+            self.went_silent(&device).await;
+        }
+        for stream in self.0.streams.take_overdue(now) {
+            let gateway = self.clone();
+            self.in_background(async move { gateway.overdue(stream).await });
+        }
+    }
+
+    async fn overdue(&self, stream: Stream) {
+        match stream.stage {
+            Stage::Closing => self.finish(&stream).await,
+            Stage::Flowing => self.close(stream.id, "no viewer came in time").await,
+            Stage::Asked | Stage::Invited | Stage::Answered => {
+                self.close(stream.id, "no media came in time").await;
+            }
+        }
+    }
+
+    async fn went_silent(&self, device: &DeviceId) {
+        tracing::info!(device.id = %device, "device lost: no keepalive");
+        let events = self.user_activity(device, "OFF");
+        if let Err(error) = self.0.store.set_online(device.as_str(), false, events).await {
+            tracing::error!(device.id = %device, %error, "the store did not take that a device is lost");
+        }
+        self.0.events.wake();
+    }
+
+    /// A device that had gone silent is heard again.
+    pub(super) fn came_back(&self, device: &DeviceId) {
+        tracing::info!(device.id = %device, "device is back");
+        self.0.streams.hasten(device, Instant::now());
+        self.describe_soon(device);
+        let (gateway, device) = (self.clone(), device.clone());
+        self.in_background(async move {
+            if let Err(error) = gateway.0.store.set_online(device.as_str(), true, Vec::new()).await {
+                tracing::error!(device.id = %device, %error, "the store did not take that a device is back");
+            }
+        });
+    }
+
+    /// Has streams and media server compared as soon as can be.
+    pub(super) fn check_soon(&self) {
+        self.0.check_wanted.notify_one();
+    }
+
+    /// Compares open streams with what the media server has, both ways: a stream without media is ended, media
+    /// that no stream owns is closed.
+    async fn check_streams(&self) {
+        let before = self.0.streams.all();
+        let media = match self.0.media.media_list(None).await {
+            Ok(media) => media,
+            Err(error) => {
+                tracing::warn!(%error, "streams not checked: the media server does not answer");
+                return;
+            }
+        };
+        let ours = media.iter().filter(|medium| medium.app == "rtp" && medium.origin_type == RTP_PUSH);
+        let there: HashSet<StreamId> = ours.filter_map(|medium| StreamId::parse(&medium.stream).ok()).collect();
+        for stream in before {
+            self.compare(&stream, there.contains(&stream.id)).await;
+        }
+        for id in there {
+            if self.0.streams.find(id).is_none() {
+                tracing::warn!(stream.id = %id, "media that no stream owns: closed");
+                self.note_media(self.0.media.close_streams(&id.to_string()).await.map(drop));
+            }
+        }
+    }
+
+    async fn compare(&self, stream: &Stream, there: bool) {
+        match (stream.stage, there) {
+            (Stage::Answered, true) => self.flows(stream.id).await,
+            (Stage::Flowing, false) => self.close(stream.id, "its media is gone").await,
+            _ => {}
+        }
+    }
+
+    fn note_media(&self, done: Result<(), crate::media::Error>) {
+        if let Err(error) = done {
+            tracing::warn!(%error, "the media server did not close a stream");
+        }
+    }
+}
