@@ -23,22 +23,20 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<R
     (status, Json(ready))
 }
 
-/// What is ready: "ok", or why not.
+/// What is ready. The plugins are: without them the gateway does not start.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Ready {
+    /// Whether all of it is.
     ready: bool,
-    store: String,
-    media: String,
-    plugins: String,
+    /// Whether the media server answers.
+    media: bool,
+    /// Whether the store answers.
+    store: bool,
 }
 
 impl From<Readiness> for Ready {
-    fn from(readiness: Readiness) -> Self {
-        let Readiness { store, media, plugins } = readiness;
-        let ready = store.is_none() && media.is_none() && plugins.is_none();
-        let [store, media, plugins] =
-            [store, media, plugins].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
-        Self { ready, store, media, plugins }
+    fn from(Readiness { media, store }: Readiness) -> Self {
+        Self { ready: media && store, media, store }
     }
 }
 
@@ -48,13 +46,12 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_is_named() {
-        let ready = Ready::from(Readiness { store: None, media: None, plugins: None });
-        let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":true,"store":"ok","media":"ok","plugins":"ok"}"#);
-
-        let ready =
-            Ready::from(Readiness { store: None, media: Some("no answer".to_owned()), plugins: None });
-        let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":false,"store":"ok","media":"no answer","plugins":"ok"}"#);
+        let shown = |media, store| {
+            let ready = Ready::from(Readiness { media, store });
+            serde_json::to_string(&ready).expect("plain fields")
+        };
+        assert_eq!(shown(true, true), r#"{"ready":true,"media":true,"store":true}"#);
+        assert_eq!(shown(false, true), r#"{"ready":false,"media":false,"store":true}"#);
+        assert_eq!(shown(true, false), r#"{"ready":false,"media":true,"store":false}"#);
     }
 }

@@ -124,10 +124,7 @@ async fn dispatch(face: &Face, hook: Hook) -> Answer {
         Hook::Publish(hook) => {
             decide(face, async move { gateway.on_publish(hook).await.map(Answer::Publish) }).await
         }
-        Hook::RecordMp4(hook) => tell(face, async move { gateway.on_record_mp4(hook).await }),
         Hook::RtpServerTimeout(hook) => tell(face, async move { gateway.on_rtp_server_timeout(hook).await }),
-        Hook::SendRtpStopped(hook) => tell(face, async move { gateway.on_send_rtp_stopped(hook).await }),
-        Hook::ServerKeepalive(hook) => tell(face, async move { gateway.on_server_keepalive(hook).await }),
         Hook::ServerStarted(_) => tell(face, async move { gateway.on_server_started().await }),
         Hook::StreamChanged(hook) => tell(face, async move { gateway.on_stream_changed(*hook).await }),
         Hook::StreamNoneReader(hook) => {
@@ -136,7 +133,9 @@ async fn dispatch(face: &Face, hook: Hook) -> Answer {
         Hook::StreamNotFound(hook) => {
             close(face, async move { gateway.on_stream_not_found(hook).await }).await
         }
-        Hook::Unknown => Answer::Plain(Reply::success()),
+        Hook::RecordMp4(_) | Hook::SendRtpStopped(_) | Hook::ServerKeepalive(_) | Hook::Unknown => {
+            Answer::Plain(Reply::success())
+        }
     }
 }
 
