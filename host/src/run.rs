@@ -70,6 +70,9 @@ fn bind(key: &'static str, address: &str, source: std::io::Error) -> Error {
     Error::Bind { key, address: address.to_owned(), source }
 }
 
+/// What a media server on a good line needs a tenth of.
+const MEDIA_TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(10) };
+
 /// Runs the gateway until `shutdown` is done, then ends it in order: no new calls, work under way finished,
 /// the store written.
 ///
@@ -78,7 +81,7 @@ fn bind(key: &'static str, address: &str, source: std::io::Error) -> Error {
 pub async fn run(config: Config, listeners: Listeners, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let store = Store::open(&config.store.path)?;
     let plugins = Plugins::load(&plugin_settings(&config))?;
-    let media = MediaServer::new(&config.media.api, &config.media.secret, Timeouts::default())?;
+    let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
     let advertise = (!config.sip.advertise.is_empty()).then(|| config.sip.advertise.clone());
     let (sip, incoming, driver) = Sip::new(sip::Sockets { udp: listeners.udp, tcp: listeners.tcp }, advertise)?;
     let driver = tokio::spawn(driver.run());
@@ -90,7 +93,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: impl Future<Out
     };
     tracing::info!("ready");
     http::serve(listeners.http, gateway.clone(), shutdown).await;
-    gateway.stop().await;
+    gateway.shut_down().await;
     driver.abort();
     Ok(())
 }

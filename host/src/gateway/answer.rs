@@ -30,7 +30,7 @@ impl Gateway {
                     });
                 }
                 Incoming::StrayAnswer { response, peer } => {
-                    self.in_background(async move { gateway.end_late_answer(&response, peer).await });
+                    self.in_background(async move { gateway.end_stray_answer(&response, peer).await });
                 }
                 Incoming::Ack { .. } | Incoming::Cancelled { .. } | Incoming::Unacknowledged { .. } => {}
             }

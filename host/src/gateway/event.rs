@@ -11,7 +11,7 @@ use crate::gb28181::DeviceId;
 use crate::plugin::notify;
 use crate::store::{Event, NewEvent, User};
 
-use super::{Gateway, clock, view};
+use super::{Error, Gateway, clock, view};
 
 /// How long a receiver may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,19 +95,21 @@ impl Gateway {
     }
 
     /// What makes `users.regiester` of a device that has just registered, if anybody wants to know.
-    pub(super) fn registration_event(&self) -> impl FnOnce(&User) -> Vec<NewEvent> + Send + use<> {
+    pub(super) async fn registration_event(
+        &self,
+    ) -> Result<impl FnOnce(&User) -> Vec<NewEvent> + Send + use<>, Error> {
         let receiver = self.receiver(Kind::UsersRegister);
-        let (sysinfo, mask) = (self.sysinfo(), self.0.config.http.mask_pwd);
-        move |user| {
+        let (sysinfo, mask) = (self.sysinfo().await?, self.0.config.http.mask_pwd);
+        Ok(move |user: &User| {
             let Some(receiver) = receiver else { return Vec::new() };
             let data = json!(view::UserDevice::new(user, sysinfo, mask)).to_string();
             let method = Kind::UsersRegister.method().to_owned();
             vec![NewEvent { receiver, method, time: clock::seconds(), data }]
-        }
+        })
     }
 
     /// Starts a sender for each receiver: those that are configured, and those that something still waits for.
-    pub(super) async fn start_senders(&self) -> Result<(), super::Error> {
+    pub(super) async fn start_senders(&self) -> Result<(), Error> {
         let kinds = [Kind::DevicesActive, Kind::UsersActive, Kind::UsersRegister];
         let mut urls: Vec<String> = kinds.into_iter().filter_map(|kind| self.receiver(kind)).collect();
         let waiting = self.0.store.backlogs().await?;
@@ -183,10 +185,12 @@ impl Gateway {
         };
         let worded = self.0.plugins.format(&event, &self.0.sign_key).map_err(|error| error.to_string())?;
         for formatted in worded {
-            let answer = self.post(&event.url, &formatted.request, formatted.index).await?;
-            let taken = self.0.plugins.accepted(&formatted.plugin, &event, &answer);
-            if !taken.map_err(|error| error.to_string())? {
-                return Err(format!("the receiver answered {}", answer.status));
+            for (index, request) in (0..).zip(&formatted.requests) {
+                let answer = self.post(&event.url, request, index).await?;
+                let taken = self.0.plugins.accepted(&formatted.plugin, &event, &answer);
+                if !taken.map_err(|error| error.to_string())? {
+                    return Err(format!("the receiver answered {}", answer.status));
+                }
             }
         }
         Ok(())

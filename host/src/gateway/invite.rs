@@ -8,7 +8,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::{RtpPorts, RtpTransport};
 use crate::gb28181::sdp::{self, Session};
-use crate::gb28181::{DeviceId, Ssrc, StreamId, subject};
+use crate::gb28181::subject::Subject;
+use crate::gb28181::{DeviceId, Ssrc, StreamId};
 use crate::media::{OpenRtp, TcpMode};
 use crate::sip::core::Peer;
 use crate::sip::core::dialog::Dialog;
@@ -26,8 +27,20 @@ pub(super) struct Plan {
     pub(super) device: DeviceId,
     pub(super) channel: DeviceId,
     /// Unix seconds from and to, for a playback.
-    pub(super) period: Option<(i64, i64)>,
+    pub(super) period: Option<(u64, u64)>,
 }
+
+impl Plan {
+    fn purpose(&self) -> sdp::Purpose {
+        match self.period {
+            Some((start, end)) => sdp::Purpose::Playback { channel: self.channel.clone(), start, end },
+            None => sdp::Purpose::Play,
+        }
+    }
+}
+
+/// What we take, PS first: Dahua wants it so. Devices that send something else than PS are rare.
+const PAYLOADS: [u8; 4] = [96, 97, 98, 99];
 
 /// How long we listen for the answer to an INVITE that was given up, so that a late 200 is acknowledged and
 /// ended: 64 × T1, when the device itself stops repeating it (RFC 3261 §13.3.1.4).
@@ -39,21 +52,22 @@ impl Gateway {
     /// # Errors
     /// As for `play`. Whatever was opened on the way is closed again.
     pub(super) async fn open(&self, plan: Plan) -> Result<StreamId, Error> {
-        let stream = self.begin(&plan).await?;
-        let id = stream.id.clone();
-        match self.call(&plan, &stream).await {
+        let offline = || Error::Offline(plan.device.to_string());
+        let peer = self.0.registry.peer(&plan.device).ok_or_else(offline)?;
+        let stream = self.begin(&plan, peer).await?;
+        let id = stream.id;
+        match self.call(&plan, &stream, peer).await {
             Ok(()) => Ok(id),
             Err(error) => {
                 tracing::info!(stream.id = %id, channel.id = %plan.channel, %error, "stream did not open");
-                self.close(&id, &error.to_string()).await;
+                self.close(id, &error.to_string()).await;
                 Err(error)
             }
         }
     }
 
     /// The row and the entry in the table, before the outside world is changed.
-    async fn begin(&self, plan: &Plan) -> Result<Stream, Error> {
-        let peer = self.0.registry.peer(&plan.device).ok_or_else(|| Error::Offline(plan.device.to_string()))?;
+    async fn begin(&self, plan: &Plan, peer: Peer) -> Result<Stream, Error> {
         let row = self
             .0
             .store
@@ -62,10 +76,10 @@ impl Gateway {
                 region: self.0.config.platform.region.clone(),
                 device: plan.device.to_string(),
                 channel: plan.channel.to_string(),
-                period: plan.period,
+                period: plan.period.map(|(start, end)| (start.cast_signed(), end.cast_signed())),
             })
             .await?;
-        let ssrc: Ssrc = row.ssrc.parse().map_err(|_| Error::Internal(format!("SSRC {}", row.ssrc)))?;
+        let ssrc = Ssrc::parse(&row.ssrc).map_err(|error| Error::Internal(error.to_string()))?;
         let patience = Duration::from_secs(self.0.config.stream.start_timeout_secs);
         let stream = Stream {
             id: ssrc.stream_id(),
@@ -74,32 +88,33 @@ impl Gateway {
             channel: plan.channel.clone(),
             stage: Stage::Asked,
             dialog: None,
-            peer,
+            peer: Some(peer),
             own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
             media: AnsweredMedia::default(),
             deadline: Some(Instant::now() + patience),
+            attempts: 0,
             viewed: false,
         };
         self.0.streams.insert(stream.clone());
         Ok(stream)
     }
 
-    async fn call(&self, plan: &Plan, stream: &Stream) -> Result<(), Error> {
+    async fn call(&self, plan: &Plan, stream: &Stream, peer: Peer) -> Result<(), Error> {
         let target = self.media_target(stream).await?;
-        let request = self.invitation(plan, stream, target)?;
-        self.advance(&stream.id, Stage::Invited, StreamState::Invited).await?;
-        let mut invite = self.0.sip.invite(stream.peer, request).await?;
+        let request = self.invitation(plan, stream, peer, target)?;
+        self.invited(stream.id).await?;
+        let mut invite = self.0.sip.invite(peer, request).await?;
         let answer = match self.final_answer(&mut invite).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.give_up(invite, stream);
+                self.give_up(invite, peer);
                 return Err(error);
             }
         };
         if !(200..300).contains(&answer.status) {
             return Err(Error::Refused(answer.status));
         }
-        self.answered(stream, &mut invite, &answer).await
+        self.answered(stream, &mut invite, &answer, peer).await
     }
 
     /// Where the device is to send media: the single port, or one that the media server opens for this stream.
@@ -109,33 +124,39 @@ impl Gateway {
             media.rtp.parse().map_err(|_| Error::Internal("media.rtp is no address".to_owned()))?;
         if media.rtp_ports == RtpPorts::Each {
             let tcp_mode = match media.rtp_transport {
-                RtpTransport::TcpActive => TcpMode::Active,
-                RtpTransport::TcpPassive => TcpMode::Passive,
+                RtpTransport::TcpActive => TcpMode::TcpActive,
+                RtpTransport::TcpPassive => TcpMode::TcpPassive,
                 RtpTransport::Udp => TcpMode::Udp,
             };
-            let server = OpenRtp { stream_id: stream.id.to_string(), tcp_mode, ssrc: Some(stream.ssrc.value()) };
+            let server =
+                OpenRtp { stream_id: stream.id.to_string(), tcp_mode, ssrc: Some(stream.ssrc.0), port: 0 };
             target.set_port(self.0.media.open_rtp_server(&server).await?);
         }
         Ok(target)
     }
 
     /// The INVITE with its offer (GB/T 28181 annex G) and Subject.
-    fn invitation(&self, plan: &Plan, stream: &Stream, target: SocketAddr) -> Result<Request, Error> {
-        let platform = &self.0.config.platform.id;
-        let transport = match self.0.config.media.rtp_transport {
-            RtpTransport::TcpActive => sdp::Transport::TcpActive,
-            RtpTransport::TcpPassive => sdp::Transport::TcpPassive,
-            RtpTransport::Udp => sdp::Transport::Udp,
+    fn invitation(&self, plan: &Plan, stream: &Stream, peer: Peer, target: SocketAddr) -> Result<Request, Error> {
+        let offer = sdp::Offer {
+            owner: plan.channel.clone(),
+            purpose: plan.purpose(),
+            address: target.ip(),
+            port: target.port(),
+            transport: match self.0.config.media.rtp_transport {
+                RtpTransport::TcpActive => sdp::Transport::TcpActive,
+                RtpTransport::TcpPassive => sdp::Transport::TcpPassive,
+                RtpTransport::Udp => sdp::Transport::Udp,
+            },
+            payloads: PAYLOADS.to_vec(),
+            ssrc: stream.ssrc,
+            sub_stream: None,
+            format: None,
         };
-        let session = match plan.period {
-            Some((start, end)) => sdp::Purpose::Playback { channel: plan.channel.clone(), start, end },
-            None => sdp::Purpose::Play,
-        };
-        let offer = sdp::Offer::new(plan.channel.as_str(), target, transport, session, stream.ssrc);
-        let request = self.outbound(Method::Invite, &plan.channel, stream.peer)?;
-        Ok(request
-            .with("Contact", self.contact(stream.peer))
-            .with("Subject", subject::offer(&plan.channel, stream.ssrc, platform))
+        let platform = self.platform_id()?;
+        Ok(self
+            .outbound(Method::Invite, &plan.channel, peer)?
+            .with("Contact", self.contact(peer))
+            .with("Subject", Subject::new(&plan.channel, stream.ssrc, &platform).to_string())
             .with_body("APPLICATION/SDP", offer.to_string()))
     }
 
@@ -147,19 +168,21 @@ impl Gateway {
 
     /// The device said yes: first the dialog is in the store, then it is acknowledged. The answer's SDP may be
     /// missing or broken; without the ACK the device would stop, so it is sent all the same.
-    async fn answered(&self, stream: &Stream, invite: &mut Invite, answer: &Response) -> Result<(), Error> {
-        let dialog = Dialog::from_answer(invite.request(), answer, stream.peer)
-            .ok_or_else(|| Error::Internal("the answer makes no dialog".to_owned()))?;
-        let stored = self.0.store.answer_stream(stream.id.as_str(), &dialog_text(&dialog)?).await;
-        let kept = self.0.streams.keep_dialog(&stream.id, dialog.clone());
+    async fn answered(
+        &self,
+        stream: &Stream,
+        invite: &mut Invite,
+        answer: &Response,
+        peer: Peer,
+    ) -> Result<(), Error> {
+        let dialog = Dialog::from_answer(invite.request(), answer, peer);
+        let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
+        self.0.streams.keep_dialog(stream.id, dialog.clone());
         invite.acknowledge(dialog.ack());
         stored?;
-        if !kept {
-            return Err(Error::Internal("the stream was closed while it opened".to_owned()));
-        }
         let session = Session::parse(&answer.body).ok();
         let media = answered_media(stream.ssrc, session.as_ref());
-        let open = self.0.streams.update(&stream.id, |stream| {
+        let open = self.0.streams.update(stream.id, |stream| {
             stream.stage = stream.stage.max(Stage::Answered);
             stream.media = media;
         });
@@ -173,27 +196,21 @@ impl Gateway {
             return Ok(());
         }
         if let Some(ssrc) = media.ssrc {
-            self.0.media.update_rtp_server_ssrc(stream.id.as_str(), ssrc.value()).await?;
+            self.0.media.update_rtp_server_ssrc(&stream.id.to_string(), ssrc.0).await?;
         }
         if self.0.config.media.rtp_transport != RtpTransport::TcpActive {
             return Ok(());
         }
-        let source = media.source.ok_or_else(|| Error::BadAnswer("names no port to connect to".to_owned()))?;
-        Ok(self.0.media.connect_rtp_server(stream.id.as_str(), source).await?)
+        let source = media.source.ok_or(Error::BadAnswer("names no port to connect to"))?;
+        Ok(self.0.media.connect_rtp_server(&stream.id.to_string(), source.ip(), source.port()).await?)
     }
 
     /// The INVITE is cancelled; should a 200 come all the same, it is acknowledged and ended by BYE.
-    fn give_up(&self, mut invite: Invite, stream: &Stream) {
+    fn give_up(&self, mut invite: Invite, peer: Peer) {
         invite.cancel();
         let gateway = self.clone();
-        let peer = stream.peer;
-        self.0.tasks.spawn(async move {
-            let stopping = gateway.0.stopping.clone();
-            let late = tokio::select! {
-                late = timeout(LATE_ANSWER, last(&mut invite)) => late,
-                () = stopping.cancelled() => return,
-            };
-            let Ok(Ok(answer)) = late else { return };
+        self.in_background(async move {
+            let Ok(Ok(answer)) = timeout(LATE_ANSWER, last(&mut invite)).await else { return };
             if (200..300).contains(&answer.status) {
                 gateway.end_late_answer(invite.request(), &answer, peer).await;
             }
@@ -201,21 +218,35 @@ impl Gateway {
     }
 
     /// ACK and BYE for a 2xx that nobody waits for any more (RFC 3261 §13.2.2.4).
-    pub(super) async fn end_late_answer(&self, invite: &Request, answer: &Response, peer: Peer) {
-        let Some(mut dialog) = Dialog::from_answer(invite, answer, peer) else { return };
-        tracing::info!(sip.call_id = dialog.call_id, %peer, "late answer to an INVITE: ended");
-        if self.0.sip.send(peer, dialog.ack()).await.is_ok() {
-            let bye = dialog.request(Method::Bye);
-            if let Err(error) = self.0.sip.request(peer, bye).await {
-                tracing::warn!(sip.call_id = dialog.call_id, %error, "BYE after a late answer failed");
-            }
+    async fn end_late_answer(&self, invite: &Request, answer: &Response, peer: Peer) {
+        self.hang_up(Dialog::from_answer(invite, answer, peer)).await;
+    }
+
+    /// The same for one whose INVITE is not known any more, since the gateway was restarted in between.
+    pub(super) async fn end_stray_answer(&self, answer: &Response, peer: Peer) {
+        let text = |name: &str| answer.headers.get(name).unwrap_or_default().to_owned();
+        let uri = answer.headers.to().map_or_else(String::new, |to| to.uri.to_owned());
+        let invite = Request::new(Method::Invite, uri)
+            .with("From", text("From"))
+            .with("Call-ID", text("Call-ID"))
+            .with("CSeq", text("CSeq"));
+        self.hang_up(Dialog::from_answer(&invite, answer, peer)).await;
+    }
+
+    async fn hang_up(&self, mut dialog: Dialog) {
+        let peer = dialog.peer;
+        tracing::info!(sip.call_id = dialog.call_id, %peer, "an answer to an INVITE came too late: ended");
+        if self.0.sip.send(peer, dialog.ack()).await.is_err() {
+            return;
+        }
+        if let Err(error) = self.0.sip.request(peer, dialog.request(Method::Bye)).await {
+            tracing::warn!(sip.call_id = dialog.call_id, %error, "BYE after a late answer failed");
         }
     }
 
-    /// Moves a stream on, in the store first.
-    pub(super) async fn advance(&self, id: &StreamId, stage: Stage, state: StreamState) -> Result<(), Error> {
-        self.0.store.set_stream_state(id.as_str(), state).await?;
-        let moved = self.0.streams.update(id, |stream| stream.stage = stream.stage.max(stage));
+    async fn invited(&self, id: StreamId) -> Result<(), Error> {
+        self.0.store.set_state(id.to_string(), StreamState::Invited, None).await?;
+        let moved = self.0.streams.update(id, |stream| stream.stage = stream.stage.max(Stage::Invited));
         moved.ok_or_else(|| Error::UnknownStream(id.to_string()))
     }
 }
@@ -232,13 +263,15 @@ async fn last(invite: &mut Invite) -> Result<Response, Error> {
     }
 }
 
-/// What the answer says of where media comes from and under which SSRC. `y=` is missing with some devices,
-/// and some write zeros; both leave ours in force.
+/// What the answer says of where media comes from, and under which SSRC if not ours. Many devices leave `y=` out.
 fn answered_media(ours: Ssrc, session: Option<&Session>) -> AnsweredMedia {
-    let ssrc = session.and_then(|session| session.ssrc).filter(|ssrc| *ssrc != ours && ssrc.value() != 0);
-    AnsweredMedia { ssrc, source: session.and_then(Session::video_source) }
+    let video = session.and_then(|session| session.video().zip(Some(session)));
+    let source = video.and_then(|(video, session)| Some(SocketAddr::new(session.address(video)?, video.port)));
+    let ssrc = session.and_then(|session| session.ssrc).filter(|ssrc| *ssrc != ours);
+    AnsweredMedia { ssrc, source }
 }
 
-fn dialog_text(dialog: &Dialog) -> Result<String, Error> {
+/// A dialog as its row keeps it.
+pub(super) fn dialog_text(dialog: &Dialog) -> Result<String, Error> {
     serde_json::to_string(dialog).map_err(|error| Error::Internal(error.to_string()))
 }

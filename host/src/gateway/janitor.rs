@@ -1,22 +1,25 @@
 //! What happens because nothing happens: silence, deadlines, and the comparison with the media server.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::gb28181::{DeviceId, StreamId};
-use crate::sip::core::dialog::Dialog;
-use crate::store::{self, StreamKind, StreamState};
+use crate::media::{self, Medium};
 
-use super::stream::{AnsweredMedia, Stage, Stream};
-use super::{Error, Gateway};
+use super::Gateway;
+use super::stream::{Stage, Stream};
 
 /// How often deadlines and silence are looked at.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How long media may be away while the media server restarts, and how long until one that does not answer is
+/// asked again.
+const LAPSE: Duration = Duration::from_secs(5);
+
 /// ZLMediaKit's name for what came by RTP.
-const RTP_PUSH: i64 = 3;
+const RTP_PUSH: i32 = 3;
 
 impl Gateway {
     /// Runs until the gateway stops.
@@ -84,41 +87,65 @@ impl Gateway {
         self.0.check_wanted.notify_one();
     }
 
-    /// Compares open streams with what the media server has, both ways: a stream without media is ended, media
-    /// that no stream owns is closed.
+    /// Compares open streams with what the media server has, both ways: a stream whose media is gone and does not
+    /// come back is ended, media that no stream owns is closed.
     async fn check_streams(&self) {
         let before = self.0.streams.all();
         let media = match self.0.media.media_list(None).await {
             Ok(media) => media,
             Err(error) => {
-                tracing::warn!(%error, "streams not checked: the media server does not answer");
+                tracing::warn!(%error, "streams not checked, tried again soon");
+                self.check_later();
                 return;
             }
         };
-        let ours = media.iter().filter(|medium| medium.app == "rtp" && medium.origin_type == RTP_PUSH);
-        let there: HashSet<StreamId> = ours.filter_map(|medium| StreamId::parse(&medium.stream).ok()).collect();
+        let there = by_stream(&media);
+        let now = Instant::now();
         for stream in before {
-            self.compare(&stream, there.contains(&stream.id)).await;
-        }
-        for id in there {
-            if self.0.streams.find(id).is_none() {
-                tracing::warn!(stream.id = %id, "media that no stream owns: closed");
-                self.note_media(self.0.media.close_streams(&id.to_string()).await.map(drop));
+            match there.get(&stream.id) {
+                Some(readers) => self.has_media(&stream, *readers, now).await,
+                None if stream.stage == Stage::Flowing => {
+                    self.0.streams.update(stream.id, |stream| stream.wait_until(now + LAPSE));
+                }
+                None => {}
             }
         }
-    }
-
-    async fn compare(&self, stream: &Stream, there: bool) {
-        match (stream.stage, there) {
-            (Stage::Answered, true) => self.flows(stream.id).await,
-            (Stage::Flowing, false) => self.close(stream.id, "its media is gone").await,
-            _ => {}
+        for id in there.into_keys().filter(|id| self.0.streams.find(*id).is_none()) {
+            tracing::warn!(stream.id = %id, "media that no stream owns: closed");
+            self.note_media(self.0.media.close_streams(&id.to_string()).await.map(drop));
         }
     }
 
-    fn note_media(&self, done: Result<(), crate::media::Error>) {
+    /// A stream that has media goes on. Nobody may have told us while we were away that its last viewer left.
+    async fn has_media(&self, stream: &Stream, readers: u32, now: Instant) {
+        self.flows(stream.id).await;
+        if readers == 0 && stream.stage == Stage::Flowing && self.0.config.stream.idle_close {
+            let patience = Duration::from_secs(self.0.config.stream.start_timeout_secs);
+            self.0.streams.update(stream.id, |stream| {
+                stream.viewed = false;
+                stream.wait_until(now + patience);
+            });
+        }
+    }
+
+    /// The media server does not answer: it may be starting.
+    fn check_later(&self) {
+        let gateway = self.clone();
+        self.in_background(async move {
+            tokio::time::sleep(LAPSE).await;
+            gateway.check_soon();
+        });
+    }
+
+    fn note_media(&self, done: Result<(), media::Error>) {
         if let Err(error) = done {
             tracing::warn!(%error, "the media server did not close a stream");
         }
     }
+}
+
+/// How many viewers each stream has that came by RTP.
+fn by_stream(media: &[Medium]) -> HashMap<StreamId, u32> {
+    let ours = media.iter().filter(|medium| medium.app == media::APP && medium.origin_type == RTP_PUSH);
+    ours.filter_map(|medium| Some((StreamId::parse(&medium.stream).ok()?, medium.total_reader_count))).collect()
 }

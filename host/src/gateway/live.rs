@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::gb28181::{DeviceId, StreamId};
-use crate::store::StreamKind;
+use crate::store::{self, StreamKind};
 
 use super::invite::Plan;
 use super::stream::{Joined, Outcome};
@@ -42,7 +42,7 @@ impl Gateway {
             Joined::Wait(outcome) => settled(outcome).await?,
             Joined::Start(tell) => settled(self.start_live(device, channel.clone(), tell)).await?,
         };
-        Ok(self.playback(&channel, &id))
+        Ok(self.playback(&channel, id))
     }
 
     /// Opens the stream in a task of its own: a caller who hangs up must not leave a dialog behind.
@@ -72,13 +72,13 @@ impl Gateway {
         if self.0.registry.peer(&device).is_none() {
             return Err(Error::Offline(device.to_string()));
         }
-        if row.status != "ON" {
+        if row.status != store::Status::On {
             return Err(Error::ChannelOff(channel.to_string()));
         }
         Ok((channel, device))
     }
 
-    pub(super) fn playback(&self, channel: &DeviceId, id: &StreamId) -> Playback {
+    pub(super) fn playback(&self, channel: &DeviceId, id: StreamId) -> Playback {
         let media = &self.0.config.media;
         Playback {
             deviceid: channel.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::gb28181::DeviceId;
 use crate::sip::core::message::{Method, Request, Response};
-use crate::sip::core::{Peer, Transport};
+use crate::sip::core::Peer;
 
 use super::{Error, Gateway};
 
@@ -27,8 +27,13 @@ impl Gateway {
     pub(super) fn contact(&self, peer: Peer) -> String {
         let advertise = &self.0.config.sip.advertise;
         let local = if advertise.is_empty() { peer.local.to_string() } else { advertise.clone() };
-        let suffix = if peer.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let suffix = if peer.is_reliable() { ";transport=tcp" } else { "" };
         format!("<sip:{}@{local}{suffix}>", self.0.config.platform.id)
+    }
+
+    /// This platform's own id.
+    pub(super) fn platform_id(&self) -> Result<DeviceId, Error> {
+        DeviceId::parse(&self.0.config.platform.id).map_err(|error| Error::Internal(error.to_string()))
     }
 
     /// Sends a MANSCDP body to `device` as a MESSAGE (GB/T 28181 §9.5) and waits for its final answer.

@@ -42,7 +42,7 @@ impl Gateway {
     pub(super) fn permit_media(
         &self,
         subject: sign::Subject,
-        stream: &StreamId,
+        stream: StreamId,
         query: Vec<(String, String)>,
         source: &str,
     ) -> Result<(), Error> {

@@ -64,9 +64,8 @@ impl Gateway {
                 algorithm: challenge.algorithm.parse().map_err(|_| {
                     Error::Internal(format!("the policy challenges with {}", challenge.algorithm))
                 })?,
-                qop: challenge.qop.is_some(),
+                auth: challenge.qop.is_some(),
                 stale: challenge.stale,
-                opaque: None,
             };
             response = response.with("WWW-Authenticate", challenge.to_string());
         }

@@ -15,7 +15,7 @@ use crate::plugin::{Credential, Secret};
 use crate::sip::IncomingReceiver;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::nonce::NonceKeeper;
-use crate::sip::core::{Peer, Transport};
+use crate::sip::core::{ConnectionId, Peer};
 use crate::store::{self, StreamKind, StreamState, User};
 
 use super::event::Outbox;
@@ -27,14 +27,17 @@ use super::{Doors, Error, Gateway, Inner};
 /// How long a nonce may be answered. A device takes milliseconds; one on a bad line a few attempts.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// Stands for a connection of an earlier run: nobody can be reached on it.
+const GONE: ConnectionId = ConnectionId(u64::MAX);
+
 /// How long what is under way may take when the gateway stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Whether the gateway can do its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What keeps the gateway from doing its work; none where nothing does.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
-    pub media: bool,
-    pub store: bool,
+    pub media: Option<String>,
+    pub store: Option<String>,
 }
 
 impl Gateway {
@@ -55,7 +58,7 @@ impl Gateway {
     }
 
     /// Ends all work and writes what is written behind. Streams go on without us; the next start finds them.
-    pub async fn stop(&self) {
+    pub async fn shut_down(&self) {
         self.0.stopping.cancel();
         self.0.tasks.close();
         if timeout(FAREWELL, self.0.tasks.wait()).await.is_err() {
@@ -67,7 +70,10 @@ impl Gateway {
     /// Whether store and media server answer.
     pub async fn readiness(&self) -> Readiness {
         let (store, media) = tokio::join!(self.0.store.counters(), self.0.media.version());
-        Readiness { media: media.is_ok(), store: store.is_ok() }
+        Readiness {
+            media: media.err().map(|error| error.to_string()),
+            store: store.err().map(|error| error.to_string()),
+        }
     }
 
     async fn resume_devices(&self) -> Result<(), Error> {
@@ -119,7 +125,8 @@ impl Gateway {
         Some(Stream {
             id: ssrc.stream_id(),
             ssrc,
-            peer: dialog.as_ref().map(|dialog| dialog.peer).or_else(|| self.0.registry.peer(&device)),
+            // A connection of an earlier run is gone, and its number may be another's by now.
+            peer: dialog.as_ref().map(|dialog| dialog.peer).filter(|peer| !peer.is_reliable()),
             device,
             channel: DeviceId::parse(&row.channel).ok()?,
             stage,
@@ -139,12 +146,13 @@ impl Inner {
         let internal = |error: String| Error::Internal(error);
         let mut seed = [0; 4];
         getrandom::fill(&mut seed).map_err(|error| internal(error.to_string()))?;
-        let key = store.secret("nonce").await?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| internal(error.to_string()))?;
         let zone = jiff::tz::TimeZone::get(&config.platform.timezone);
         Ok(Self {
             zone: zone.map_err(|error| internal(error.to_string()))?,
             sign_key: Secret::new(config.http.secret.clone()),
-            nonces: Mutex::new(NonceKeeper::new(key, NONCE_LIFETIME)),
+            nonces: Mutex::new(NonceKeeper::new(Instant::now().into_std(), key, NONCE_LIFETIME)),
             events: Outbox::new().map_err(|error| internal(error.to_string()))?,
             queries: Queries::starting_at(u32::from_ne_bytes(seed)),
             registry: Registry::default(),
@@ -166,6 +174,8 @@ impl Inner {
 fn peer(user: &User) -> Option<Peer> {
     let remote: SocketAddr = user.source.parse().ok()?;
     let local: SocketAddr = user.local.parse().ok()?;
-    let transport = if user.transport == "TCP" { Transport::Tcp } else { Transport::Udp };
-    Some(Peer::new(transport, remote, local))
+    Some(match user.transport.as_str() {
+        "TCP" => Peer::tcp(GONE, remote, local),
+        _ => Peer::udp(remote, local),
+    })
 }

@@ -72,8 +72,8 @@ pub(super) struct Stream {
     pub(super) stage: Stage,
     /// There once the device answered with 2xx.
     pub(super) dialog: Option<Dialog>,
-    /// Where the device was when the stream was asked for.
-    pub(super) peer: Peer,
+    /// Where the device was when the stream was asked for; none if that is not known any more.
+    pub(super) peer: Option<Peer>,
     /// True when the media server opened a port for this stream alone.
     pub(super) own_port: bool,
     /// What the answer said of where media comes from and under which SSRC.
@@ -100,7 +100,7 @@ impl Streams {
     pub(super) fn join(&self, channel: &DeviceId) -> Joined {
         let mut table = self.lock();
         match table.live.get(channel) {
-            Some(Live::Open(id)) => Joined::Open(id.clone()),
+            Some(Live::Open(id)) => Joined::Open(*id),
             Some(Live::Starting(outcome)) => Joined::Wait(outcome.clone()),
             None => {
                 let (tell, outcome) = watch::channel(None);
@@ -115,7 +115,7 @@ impl Streams {
         let mut table = self.lock();
         match outcome {
             Ok(id) if table.open.get(id).is_some_and(|stream| stream.stage < Stage::Closing) => {
-                table.live.insert(channel.clone(), Live::Open(id.clone()));
+                table.live.insert(channel.clone(), Live::Open(*id));
             }
             _ => drop(table.live.remove(channel)),
         }
@@ -125,38 +125,38 @@ impl Streams {
     pub(super) fn resume(&self, stream: Stream, live: bool) {
         let mut table = self.lock();
         if live && stream.stage < Stage::Closing {
-            table.live.insert(stream.channel.clone(), Live::Open(stream.id.clone()));
+            table.live.insert(stream.channel.clone(), Live::Open(stream.id));
         }
         if let Some(dialog) = &stream.dialog {
-            table.calls.insert(dialog.call_id.clone(), stream.id.clone());
+            table.calls.insert(dialog.call_id.clone(), stream.id);
         }
-        table.open.insert(stream.id.clone(), stream);
+        table.open.insert(stream.id, stream);
     }
 
     pub(super) fn insert(&self, stream: Stream) {
-        self.lock().open.insert(stream.id.clone(), stream);
+        self.lock().open.insert(stream.id, stream);
     }
 
     /// Changes a stream that is there and not closing; none otherwise.
-    pub(super) fn update<T>(&self, id: &StreamId, change: impl FnOnce(&mut Stream) -> T) -> Option<T> {
+    pub(super) fn update<T>(&self, id: StreamId, change: impl FnOnce(&mut Stream) -> T) -> Option<T> {
         let mut table = self.lock();
-        let stream = table.open.get_mut(id).filter(|stream| stream.stage < Stage::Closing)?;
+        let stream = table.open.get_mut(&id).filter(|stream| stream.stage < Stage::Closing)?;
         Some(change(stream))
     }
 
     /// Keeps the dialog of a stream, even if it is closing: whoever closes it sends the BYE.
     /// False when the stream is not there any more.
-    pub(super) fn keep_dialog(&self, id: &StreamId, dialog: Dialog) -> bool {
+    pub(super) fn keep_dialog(&self, id: StreamId, dialog: Dialog) -> bool {
         let mut table = self.lock();
-        let Some(stream) = table.open.get_mut(id) else { return false };
+        let Some(stream) = table.open.get_mut(&id) else { return false };
         let call = dialog.call_id.clone();
         stream.dialog = Some(dialog);
-        table.calls.insert(call, id.clone());
+        table.calls.insert(call, id);
         true
     }
 
-    pub(super) fn find(&self, id: &StreamId) -> Option<Stream> {
-        self.lock().open.get(id).cloned()
+    pub(super) fn find(&self, id: StreamId) -> Option<Stream> {
+        self.lock().open.get(&id).cloned()
     }
 
     /// The stream whose dialog has this Call-ID.
@@ -169,22 +169,22 @@ impl Streams {
     ///
     /// Some devices send under an SSRC of their own (Hikvision behind a platform). Then the SSRC that the answer named
     /// tells, or, where it named none, the address it said that media comes from.
-    pub(super) fn published(&self, id: &StreamId, source: SocketAddr) -> Option<Stream> {
+    pub(super) fn published(&self, id: StreamId, source: Option<SocketAddr>) -> Option<Stream> {
         let table = self.lock();
-        if let Some(stream) = table.open.get(id) {
+        if let Some(stream) = table.open.get(&id) {
             return Some(stream.clone());
         }
         let waiting = |stream: &&Stream| stream.stage == Stage::Answered && !stream.own_port;
-        let by_ssrc = |stream: &&Stream| stream.media.ssrc.is_some_and(|ssrc| ssrc.stream_id() == *id);
-        let by_source = |stream: &&Stream| stream.media.source == Some(source);
+        let by_ssrc = |stream: &&Stream| stream.media.ssrc.is_some_and(|ssrc| ssrc.stream_id() == id);
+        let by_source = |stream: &&Stream| source.is_some() && stream.media.source == source;
         let mut candidates = table.open.values().filter(waiting);
         candidates.clone().find(by_ssrc).or_else(|| candidates.find(by_source)).cloned()
     }
 
     /// Claims the end of a stream. One caller gets it; everyone else finds it closing or gone.
-    pub(super) fn begin_closing(&self, id: &StreamId) -> Option<Stream> {
+    pub(super) fn begin_closing(&self, id: StreamId) -> Option<Stream> {
         let mut table = self.lock();
-        let stream = table.open.get_mut(id).filter(|stream| stream.stage < Stage::Closing)?;
+        let stream = table.open.get_mut(&id).filter(|stream| stream.stage < Stage::Closing)?;
         stream.stage = Stage::Closing;
         stream.deadline = None;
         let stream = stream.clone();
@@ -195,27 +195,27 @@ impl Streams {
     }
 
     /// The device has ended the dialog, or never heard of it.
-    pub(super) fn drop_dialog(&self, id: &StreamId) {
+    pub(super) fn drop_dialog(&self, id: StreamId) {
         let mut table = self.lock();
-        let dialog = table.open.get_mut(id).and_then(|stream| stream.dialog.take());
+        let dialog = table.open.get_mut(&id).and_then(|stream| stream.dialog.take());
         if let Some(dialog) = dialog {
             table.calls.remove(&dialog.call_id);
         }
     }
 
     /// Puts another attempt to close `id` off by `wait(attempts)`. False after `most` of them.
-    pub(super) fn try_again(&self, id: &StreamId, wait: impl Fn(u32) -> Duration, most: u32) -> bool {
+    pub(super) fn try_again(&self, id: StreamId, wait: impl Fn(u32) -> Duration, most: u32) -> bool {
         let mut table = self.lock();
-        let Some(stream) = table.open.get_mut(id) else { return false };
+        let Some(stream) = table.open.get_mut(&id) else { return false };
         stream.deadline = Some(Instant::now() + wait(stream.attempts));
         stream.attempts += 1;
         stream.attempts < most
     }
 
     /// Forgets a stream that is closed for certain.
-    pub(super) fn remove(&self, id: &StreamId) {
+    pub(super) fn remove(&self, id: StreamId) {
         let mut table = self.lock();
-        let Some(stream) = table.open.remove(id) else { return };
+        let Some(stream) = table.open.remove(&id) else { return };
         if let Some(dialog) = &stream.dialog {
             table.calls.remove(&dialog.call_id);
         }
@@ -258,7 +258,7 @@ impl Streams {
 
     fn select(&self, wanted: impl Fn(&Stream) -> bool) -> Vec<StreamId> {
         let table = self.lock();
-        table.open.values().filter(|stream| wanted(stream)).map(|stream| stream.id.clone()).collect()
+        table.open.values().filter(|stream| wanted(stream)).map(|stream| stream.id).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -278,8 +278,9 @@ impl Stream {
         self.settle_deadline();
     }
 
-    pub(super) fn wait_at_most(&mut self, now: Instant, patience: Duration) {
-        self.deadline = Some(now + patience);
+    /// Gives it until `end` to have media, or a viewer, unless it had less time already.
+    pub(super) fn wait_until(&mut self, end: Instant) {
+        self.deadline = Some(self.deadline.map_or(end, |deadline| deadline.min(end)));
     }
 
     fn settle_deadline(&mut self) {

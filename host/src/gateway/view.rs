@@ -106,3 +106,83 @@ impl Gateway {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Password;
+
+    #[test]
+    fn a_user_device_has_the_contract_s_fields() {
+        let row = User {
+            id: 1,
+            addtime: 1_618_043_462,
+            uptime: 1_618_043_463,
+            deviceid: "37070000081118000001".to_owned(),
+            name: "前门".to_owned(),
+            pwd: Password("12345678".to_owned()),
+            region: "3707000008".to_owned(),
+            host: "192.0.2.7".to_owned(),
+            port: "5060".to_owned(),
+            transport: "UDP".to_owned(),
+            proto: "SIP".to_owned(),
+            report: "40021".to_owned(),
+            raddr: "198.51.100.9".to_owned(),
+            manufacturer: "Hikvision".to_owned(),
+            devicetype: "NVR".to_owned(),
+            firmware: "V4.1".to_owned(),
+            model: "DS-7716N".to_owned(),
+            uri: "sip:37070000081118000001@192.0.2.7:5060".to_owned(),
+            active: -1,
+            regist: true,
+            online: true,
+            seen_at: 1_618_043_470,
+            expires_at: 1_618_047_070,
+            source: "198.51.100.9:40021".to_owned(),
+            local: "203.0.113.1:5060".to_owned(),
+            user_agent: "IP Camera".to_owned(),
+            gb_version: "2.0".to_owned(),
+            generation: 3,
+        };
+        let sysinfo = SysInfo {
+            region: "3707000008".to_owned(),
+            lid: "37070000082008000001".to_owned(),
+            uid: "37070000081118".to_owned(),
+            unum: 1,
+            did: "37070000081318".to_owned(),
+            dnum: 2,
+        };
+        insta::assert_json_snapshot!(UserDevice::new(&row, sysinfo, true), @r#"
+        {
+          "id": "1",
+          "addtime": 1618043462,
+          "uptime": 1618043463,
+          "name": "前门",
+          "deviceid": "37070000081118000001",
+          "region": "3707000008",
+          "host": "192.0.2.7",
+          "port": "5060",
+          "transport": "UDP",
+          "proto": "SIP",
+          "report": "40021",
+          "raddr": "198.51.100.9",
+          "manufacturer": "Hikvision",
+          "devicetype": "NVR",
+          "firmware": "V4.1",
+          "model": "DS-7716N",
+          "uri": "sip:37070000081118000001@192.0.2.7:5060",
+          "active": -1,
+          "regist": true,
+          "pwd": "***",
+          "sysinfo": {
+            "region": "3707000008",
+            "lid": "37070000082008000001",
+            "uid": "37070000081118",
+            "unum": 1,
+            "did": "37070000081318",
+            "dnum": 2
+          }
+        }
+        "#);
+    }
+}

@@ -23,20 +23,20 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<R
     (status, Json(ready))
 }
 
-/// What is ready. The plugins are: without them the gateway does not start.
+/// What is ready: "ok", or why not. The plugins are; without them the gateway does not start.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Ready {
     /// Whether all of it is.
     ready: bool,
-    /// Whether the media server answers.
-    media: bool,
-    /// Whether the store answers.
-    store: bool,
+    store: String,
+    media: String,
 }
 
 impl From<Readiness> for Ready {
     fn from(Readiness { media, store }: Readiness) -> Self {
-        Self { ready: media && store, media, store }
+        let ready = media.is_none() && store.is_none();
+        let [media, store] = [media, store].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
+        Self { ready, store, media }
     }
 }
 
@@ -46,12 +46,12 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_is_named() {
-        let shown = |media, store| {
-            let ready = Ready::from(Readiness { media, store });
-            serde_json::to_string(&ready).expect("plain fields")
+        let shown = |store: Option<&str>, media: Option<&str>| {
+            let readiness = Readiness { media: media.map(str::to_owned), store: store.map(str::to_owned) };
+            serde_json::to_string(&Ready::from(readiness)).expect("plain strings")
         };
-        assert_eq!(shown(true, true), r#"{"ready":true,"media":true,"store":true}"#);
-        assert_eq!(shown(false, true), r#"{"ready":false,"media":false,"store":true}"#);
-        assert_eq!(shown(true, false), r#"{"ready":false,"media":true,"store":false}"#);
+        assert_eq!(shown(None, None), r#"{"ready":true,"store":"ok","media":"ok"}"#);
+        assert_eq!(shown(None, Some("no answer")), r#"{"ready":false,"store":"ok","media":"no answer"}"#);
+        assert_eq!(shown(Some("closed"), None), r#"{"ready":false,"store":"closed","media":"ok"}"#);
     }
 }

@@ -173,7 +173,7 @@ async fn close(face: &Face, work: impl Future<Output = bool> + Send + 'static) -
 
 fn busy() -> Answer {
     tracing::warn!("a hook was passed over: too many are under way");
-    Answer::refused("系统繁忙 (busy)")
+    gateway::Error::Busy.into()
 }
 
 /// The work panicked, or was ended with the gateway.

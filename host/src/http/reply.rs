@@ -104,21 +104,22 @@ impl From<gateway::Error> for Failure {
     fn from(error: gateway::Error) -> Self {
         use gateway::Error;
         let (code, status, chinese) = match &error {
-            Error::BadParameter { .. } => (Code::Parameter, StatusCode::BAD_REQUEST, "参数错误"),
-            Error::Busy { .. } => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
-            Error::ChannelOff { .. } => (Code::Parameter, StatusCode::BAD_REQUEST, "通道设备离线"),
+            Error::BadAnswer(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备应答错误"),
+            Error::BadParameter(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "参数错误"),
+            Error::Busy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
+            Error::ChannelOff(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "通道设备离线"),
             Error::Denied(text) => {
                 return Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text: text.clone() };
             }
-            Error::Internal { .. } => (Code::Undone, StatusCode::INTERNAL_SERVER_ERROR, "系统错误"),
-            Error::Media { .. } => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "流媒体服务错误"),
-            Error::Offline { .. } => (Code::Parameter, StatusCode::BAD_REQUEST, "用户设备已掉线"),
-            Error::Policy { .. } => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "策略无法判定"),
-            Error::Refused { .. } => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备拒绝"),
-            Error::Storage { .. } => (Code::Storage, StatusCode::INTERNAL_SERVER_ERROR, "数据库错误"),
+            Error::Internal(_) => (Code::Undone, StatusCode::INTERNAL_SERVER_ERROR, "系统错误"),
+            Error::Media(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "流媒体服务错误"),
+            Error::Offline(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "用户设备已掉线"),
+            Error::Policy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "策略无法判定"),
+            Error::Refused(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备拒绝"),
+            Error::Storage(_) => (Code::Storage, StatusCode::INTERNAL_SERVER_ERROR, "数据库错误"),
             Error::TimedOut => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "请求超时"),
-            Error::UnknownDevice { .. } => (Code::Parameter, StatusCode::BAD_REQUEST, "设备不存在"),
-            Error::UnknownStream { .. } => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
+            Error::UnknownDevice(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "设备不存在"),
+            Error::UnknownStream(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
         };
         Self { code, status, text: format!("{chinese} ({error})") }
     }
@@ -200,12 +201,13 @@ mod tests {
         use gateway::Error;
         let text = || "text".to_owned();
         let errors = [
+            Error::BadAnswer("has no SDP"),
             Error::BadParameter(text()),
-            Error::Busy(text()),
+            Error::Busy,
             Error::ChannelOff(text()),
             Error::Denied(text()),
             Error::Internal(text()),
-            Error::Media(media::Error::NotFound { api: "openRtpServer", message: text() }),
+            media::Error::NotFound { api: "openRtpServer", message: text() }.into(),
             Error::Offline(text()),
             Error::Refused(486),
             Error::Storage(store::Error::Closed),
@@ -214,6 +216,7 @@ mod tests {
             Error::UnknownStream(text()),
         ];
         insta::assert_snapshot!(lines(errors), @"
+        1003 408 设备应答错误 (…)
         1002 400 参数错误 (…)
         1003 503 系统繁忙 (…)
         1002 400 通道设备离线 (…)

@@ -40,6 +40,9 @@ pub struct PublishOptions {
     /// Add silent audio where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub add_mute_audio: Option<bool>,
+    /// Another name for it, under which viewers find it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_replace: Option<String>,
     /// End it by itself, without asking, when nobody watches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_close: Option<bool>,

@@ -77,7 +77,7 @@ impl Headers {
 
     /// The first value under `name`, long or compact, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.position(name).map(|index| &self.text[self.lines[index].value.clone()])
     }
 
     /// The value of each line under `name`, from the top. Lists within a line stay together;

@@ -13,7 +13,7 @@ use std::{
 
 use super::{headers::Headers, parse, uri::Uri, via};
 
-pub use super::parse::{Fault, ParseError};
+pub use super::parse::{Fault, MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, ParseError};
 
 /// The version that every message names.
 const VERSION: &str = "SIP/2.0";

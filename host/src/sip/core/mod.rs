@@ -5,9 +5,11 @@ pub mod dialog;
 pub mod digest;
 pub mod endpoint;
 pub mod fields;
+pub mod framing;
 pub mod headers;
 pub mod message;
 mod names;
+pub mod nonce;
 mod output;
 mod parse;
 pub mod peer;
@@ -15,6 +17,7 @@ mod server;
 mod text;
 pub mod timer;
 pub mod uri;
+pub mod validate;
 pub mod via;
 
 pub use self::{

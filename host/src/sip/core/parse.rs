@@ -34,6 +34,9 @@ pub enum Fault {
     /// Content-Length is not a number.
     #[error("Content-Length is not a number")]
     ContentLengthMalformed,
+    /// A message in a stream has a Content-Type but does not say how long its body is.
+    #[error("Content-Length is missing from a message in a stream")]
+    ContentLengthMissing,
     /// Content-Length promises more body than there is.
     #[error("the body is shorter than Content-Length says")]
     ContentLengthTooLarge,
@@ -84,7 +87,7 @@ impl fmt::Display for ParseError {
 
 /// Reads one datagram.
 pub(super) fn datagram(bytes: &[u8]) -> Result<Message, ParseError> {
-    let (head, rest) = bytes.split_at(head_end(bytes).unwrap_or(bytes.len()));
+    let (head, rest) = bytes.split_at(head_end(bytes, 0).unwrap_or(bytes.len()));
     let head = Head::read(head);
     match head.body_of_datagram(rest) {
         Ok(body) => head.finish(body),
@@ -92,9 +95,9 @@ pub(super) fn datagram(bytes: &[u8]) -> Result<Message, ParseError> {
     }
 }
 
-/// Where the head ends, behind its blank line; `None` if there is none yet.
-pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
+/// Where the head ends, behind its blank line, which does not end before `from`; `None` if there
+/// is none yet.
+pub(super) fn head_end(bytes: &[u8], mut from: usize) -> Option<usize> {
     while let Some(feed) = bytes[from..].iter().position(|&byte| byte == b'\n') {
         from += feed + 1;
         match bytes[from..] {
@@ -138,9 +141,18 @@ impl Head {
         head
     }
 
-    /// The body's length as declared; `None` if it is not.
-    pub(super) fn length(&self) -> Result<Option<usize>, Fault> {
-        self.length
+    /// How long the body is that follows in a stream; an error if that cannot be said, or if
+    /// what was read does not look as if it began where a message begins.
+    pub(super) fn body_in_stream(&self) -> Result<usize, Fault> {
+        if let Err(Fault::StartLine) = self.start {
+            return Err(Fault::StartLine);
+        }
+        match (self.fault, self.length?) {
+            (Some(Fault::TooLarge), _) => Err(Fault::TooLarge),
+            (_, Some(length)) => Ok(length),
+            (_, None) if self.headers.content_type().is_some() => Err(Fault::ContentLengthMissing),
+            (_, None) => Ok(0),
+        }
     }
 
     /// The message with its body, or the first fault there was.
