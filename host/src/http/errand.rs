@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+};
 
 /// How much may be under way at once. A hook's work takes milliseconds; past this something is stuck.
 const LIMIT: usize = 1024;
@@ -25,7 +28,9 @@ impl Errands {
         F: Future<Output: Send> + Send + 'static,
     {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            note(ended);
+        }
         if tasks.len() >= LIMIT {
             return Err(Full);
         }
@@ -40,7 +45,15 @@ impl Errands {
     /// Waits until all that was started has ended.
     pub(super) async fn finish(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        while tasks.join_next().await.is_some() {}
+        while let Some(ended) = tasks.join_next().await {
+            note(ended);
+        }
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "what a hook started panicked");
     }
 }
 

@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use crate::gateway::{Gateway, Readiness};
 
 /// Says that the loop turns, nothing else.
-#[utoipa::path(get, path = "/livez", tag = "health", security(()),
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", security(()),
     responses((status = 200, description = "alive", body = str, content_type = "text/plain")))]
 pub(super) async fn live() -> &'static str {
     "ok"
 }
 
 /// Says whether calls can be served, and if not what is missing.
-#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", security(()), responses(
     (status = 200, description = "everything is ready", body = Ready),
     (status = 503, description = "something is not ready", body = Ready)))]
 pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<Ready>) {
@@ -23,19 +23,19 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<R
     (status, Json(ready))
 }
 
-/// What is ready: "ok", or why not.
+/// What is ready: "ok", or why not. The plugins are; without them the gateway does not start.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Ready {
+    /// Whether all of it is.
     ready: bool,
     store: String,
     media: String,
 }
 
 impl From<Readiness> for Ready {
-    fn from(readiness: Readiness) -> Self {
-        let Readiness { store, media } = readiness;
-        let ready = store.is_none() && media.is_none();
-        let [store, media] = [store, media].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
+    fn from(Readiness { media, store }: Readiness) -> Self {
+        let ready = media.is_none() && store.is_none();
+        let [media, store] = [media, store].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
         Self { ready, store, media }
     }
 }
@@ -46,12 +46,12 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_is_named() {
-        let ready = Ready::from(Readiness { store: None, media: None });
-        let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":true,"store":"ok","media":"ok"}"#);
-
-        let ready = Ready::from(Readiness { store: None, media: Some("no answer".to_owned()) });
-        let shown = serde_json::to_string(&ready).expect("plain strings");
-        assert_eq!(shown, r#"{"ready":false,"store":"ok","media":"no answer"}"#);
+        let shown = |store: Option<&str>, media: Option<&str>| {
+            let readiness = Readiness { media: media.map(str::to_owned), store: store.map(str::to_owned) };
+            serde_json::to_string(&Ready::from(readiness)).expect("plain strings")
+        };
+        assert_eq!(shown(None, None), r#"{"ready":true,"store":"ok","media":"ok"}"#);
+        assert_eq!(shown(None, Some("no answer")), r#"{"ready":false,"store":"ok","media":"no answer"}"#);
+        assert_eq!(shown(Some("closed"), None), r#"{"ready":false,"store":"closed","media":"ok"}"#);
     }
 }

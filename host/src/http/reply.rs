@@ -19,7 +19,7 @@ use crate::gateway;
 /// What every API call is answered with.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Envelope<T> {
-    /// "0" for success; what else there is says the list of failures.
+    /// "0" for success; the other codes stand with the responses that carry them.
     #[schema(example = "0")]
     pub(super) code: &'static str,
     /// The answer; on failure a text that says what is wrong.
@@ -32,8 +32,7 @@ pub(super) struct Envelope<T> {
     pub(super) id: String,
 }
 
-/// gosip's codes. Each has the status that stands in the contract's table; where none of them says
-/// it well (404, 405, 500, 503), a [`Failure`] carries a status of its own.
+/// gosip's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     /// Done.
@@ -57,17 +56,6 @@ impl Code {
             Self::Storage => "1001",
             Self::Parameter => "1002",
             Self::Undone => "1003",
-        }
-    }
-
-    /// The HTTP status that goes with it.
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Success => StatusCode::OK,
-            Self::Sign => StatusCode::UNAUTHORIZED,
-            Self::Storage => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Parameter => StatusCode::BAD_REQUEST,
-            Self::Undone => StatusCode::REQUEST_TIMEOUT,
         }
     }
 }
@@ -106,62 +94,42 @@ impl Failure {
         let text = "请求方法错误 (method not allowed)".to_owned();
         Self { code: Code::Parameter, status: StatusCode::METHOD_NOT_ALLOWED, text }
     }
-
-    fn new(code: Code, text: String) -> Self {
-        Self { code, status: code.status(), text }
-    }
-
-    fn with_status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
-    }
 }
 
 impl From<gateway::Error> for Failure {
-    /// The table. Codes that say less than their status: `Busy`, `Internal` and `Policy` are 1003, since
-    /// 1002 would blame the caller and 1000 its sign; 503 tells that trying again may help.
+    /// The table: Chinese as gosip's clients know it, and the error's own words beside.
+    ///
+    /// `Busy`, `Internal` and `Policy` are 1003, since 1002 would blame the caller and 1000 its sign; 503
+    /// tells that trying again may help.
     fn from(error: gateway::Error) -> Self {
         use gateway::Error;
-        match error {
-            Error::BadAnswer(_) => Self::new(Code::Undone, format!("设备应答错误 (bad answer): {error}")),
-            Error::BadParameter(name) => {
-                Self::new(Code::Parameter, format!("参数错误 (bad parameter): {name}"))
+        let (code, status, chinese) = match &error {
+            Error::BadAnswer(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备应答错误"),
+            Error::BadParameter(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "参数错误"),
+            Error::Busy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
+            Error::ChannelOff(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "通道设备离线"),
+            Error::Denied(text) => {
+                return Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text: text.clone() };
             }
-            Error::Busy => Self::new(Code::Undone, "系统繁忙 (busy, try again)".to_owned())
-                .with_status(StatusCode::SERVICE_UNAVAILABLE),
-            Error::ChannelOff(id) => {
-                Self::new(Code::Parameter, format!("通道设备离线 (the channel is off): {id}"))
-            }
-            Error::Denied(text) => Self::new(Code::Sign, text),
-            Error::Internal(text) => Self::new(Code::Undone, format!("系统错误 (internal error): {text}"))
-                .with_status(StatusCode::INTERNAL_SERVER_ERROR),
-            Error::Media(source) => {
-                Self::new(Code::Undone, format!("流媒体服务错误 (media server): {source}"))
-            }
-            Error::Offline(id) => {
-                Self::new(Code::Parameter, format!("用户设备已掉线 (the device is offline): {id}"))
-            }
-            Error::Policy(source) => {
-                Self::new(Code::Undone, format!("策略无法判定 (policy cannot decide): {source}"))
-                    .with_status(StatusCode::SERVICE_UNAVAILABLE)
-            }
-            Error::Refused(status) => {
-                Self::new(Code::Undone, format!("设备拒绝 (the device refused): {status}"))
-            }
-            Error::Storage(source) => Self::new(Code::Storage, format!("数据库错误 (storage): {source}")),
-            Error::TimedOut => Self::new(Code::Undone, "请求超时 (timed out)".to_owned()),
-            Error::UnknownDevice(id) => {
-                Self::new(Code::Parameter, format!("设备不存在 (no such device): {id}"))
-            }
-            Error::UnknownStream(id) => {
-                Self::new(Code::Parameter, format!("视频流不存在 (no such stream): {id}"))
-            }
-        }
+            Error::Internal(_) => (Code::Undone, StatusCode::INTERNAL_SERVER_ERROR, "系统错误"),
+            Error::Media(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "流媒体服务错误"),
+            Error::Offline(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "用户设备已掉线"),
+            Error::Policy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "策略无法判定"),
+            Error::Refused(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备拒绝"),
+            Error::Storage(_) => (Code::Storage, StatusCode::INTERNAL_SERVER_ERROR, "数据库错误"),
+            Error::TimedOut => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "请求超时"),
+            Error::UnknownDevice(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "设备不存在"),
+            Error::UnknownStream(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
+        };
+        Self { code, status, text: format!("{chinese} ({error})") }
     }
 }
 
 impl From<request::Error> for Failure {
     fn from(error: request::Error) -> Self {
-        Self::new(Code::Parameter, format!("参数错误 (bad parameter): {error}"))
+        Self {
+            code: Code::Parameter, status: StatusCode::BAD_REQUEST, text: format!("参数错误 ({error})")
+        }
     }
 }
 
@@ -215,69 +183,75 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{media, store};
 
-    /// The table's lines for some errors: code, status, text.
-    fn lines(errors: impl IntoIterator<Item: Into<Failure>>) -> String {
+    /// The table's lines for some errors: code, status, text, with `…` for the error's own words.
+    fn lines<E: Into<Failure> + std::fmt::Display>(errors: impl IntoIterator<Item = E>) -> String {
         let lines = errors.into_iter().map(|error| {
+            let own_words = format!("({error})");
             let Failure { code, status, text } = error.into();
-            format!("{} {} {text}", code.as_str(), status.as_u16())
+            format!("{} {} {}", code.as_str(), status.as_u16(), text.replace(&own_words, "(…)"))
         });
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    /// All but `Policy`, which holds an error that this floor does not name.
     #[test]
     fn every_gateway_error_has_its_line() {
         use gateway::Error;
         let text = || "text".to_owned();
-        let id = || "37070000081318000001".to_owned();
         let errors = [
+            Error::BadAnswer("has no SDP"),
             Error::BadParameter(text()),
             Error::Busy,
-            Error::ChannelOff(id()),
+            Error::ChannelOff(text()),
             Error::Denied(text()),
             Error::Internal(text()),
-            Error::Media(text()),
-            Error::Offline(id()),
-            Error::Policy(text()),
+            media::Error::NotFound { api: "openRtpServer", message: text() }.into(),
+            Error::Offline(text()),
             Error::Refused(486),
-            Error::Storage(text()),
+            Error::Storage(store::Error::Closed),
             Error::TimedOut,
-            Error::UnknownDevice(id()),
+            Error::UnknownDevice(text()),
             Error::UnknownStream(text()),
         ];
         insta::assert_snapshot!(lines(errors), @"
-        1002 400 参数错误 (bad parameter): text
-        1003 503 系统繁忙 (busy, try again)
-        1002 400 通道设备离线 (the channel is off): 37070000081318000001
+        1003 408 设备应答错误 (…)
+        1002 400 参数错误 (…)
+        1003 503 系统繁忙 (…)
+        1002 400 通道设备离线 (…)
         1000 401 text
-        1003 500 系统错误 (internal error): text
-        1003 408 流媒体服务错误 (media server): text
-        1002 400 用户设备已掉线 (the device is offline): 37070000081318000001
-        1003 503 策略无法判定 (policy cannot decide): text
-        1003 408 设备拒绝 (the device refused): 486
-        1001 500 数据库错误 (storage): text
-        1003 408 请求超时 (timed out)
-        1002 400 设备不存在 (no such device): 37070000081318000001
-        1002 400 视频流不存在 (no such stream): text
+        1003 500 系统错误 (…)
+        1003 408 流媒体服务错误 (…)
+        1002 400 用户设备已掉线 (…)
+        1003 408 设备拒绝 (…)
+        1001 500 数据库错误 (…)
+        1003 408 请求超时 (…)
+        1002 400 设备不存在 (…)
+        1002 400 视频流不存在 (…)
         ");
     }
 
     #[test]
     fn what_cannot_be_decoded_is_the_caller_s_fault() {
         use request::Error;
-        let errors =
-            [Error::Escape("query"), Error::Missing("pwd"), Error::Repeated("pwd"), Error::Utf8("path")];
-        insta::assert_snapshot!(lines(errors), @"
-        1002 400 参数错误 (bad parameter): bad percent escape in the query
-        1002 400 参数错误 (bad parameter): pwd is missing
-        1002 400 参数错误 (bad parameter): pwd is given more than once
-        1002 400 参数错误 (bad parameter): the path is not UTF-8
+        let texts =
+            [Error::Escape("query"), Error::Missing("pwd"), Error::Repeated("pwd"), Error::Utf8("path")]
+                .map(|error| Failure::from(error).text);
+        insta::assert_snapshot!(texts.join("\n"), @"
+        参数错误 (bad percent escape in the query)
+        参数错误 (pwd is missing)
+        参数错误 (pwd is given more than once)
+        参数错误 (the path is not UTF-8)
         ");
+        assert_eq!(lines([Error::Missing("pwd")]), "1002 400 参数错误 (…)");
     }
 
     #[test]
     fn no_route_is_the_caller_s_fault() {
-        insta::assert_snapshot!(lines([Failure::path(), Failure::method()]), @"
+        let lines = [Failure::path(), Failure::method()]
+            .map(|Failure { code, status, text }| format!("{} {} {text}", code.as_str(), status.as_u16()));
+        insta::assert_snapshot!(lines.join("\n"), @"
         1002 404 没有这个接口 (no such path)
         1002 405 请求方法错误 (method not allowed)
         ");

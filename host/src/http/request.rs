@@ -94,7 +94,7 @@ pub(super) fn call<B>(request: &Request<B>) -> Result<Call, Error> {
 }
 
 /// The caller's address; an IPv4 caller on an IPv6 socket is shown as IPv4.
-fn source<B>(request: &Request<B>) -> IpAddr {
+pub(super) fn source<B>(request: &Request<B>) -> IpAddr {
     let peer = request.extensions().get::<Peer>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical())
 }

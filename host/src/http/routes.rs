@@ -86,7 +86,7 @@ async fn permit(State(gateway): State<Gateway>, request: Request, next: Next) ->
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "health", security(()),
     responses((status = 200, description = "The OpenAPI document.", content_type = "application/json")))]
 async fn document() -> impl IntoResponse {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
@@ -119,6 +119,8 @@ impl Modify for Sign {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use axum::{
         body::{Body, to_bytes},
         http::{Method, StatusCode},
@@ -144,11 +146,11 @@ mod tests {
         let status = response.status();
         let allow =
             response.headers().get(header::ALLOW).map(|allow| allow.to_str().expect("ASCII").to_owned());
-        let sealed =
+        let is_json =
             response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
         let body = to_bytes(response.into_body(), 4096).await.expect("a short body");
         let body = String::from_utf8(body.to_vec()).expect("text");
-        (status, allow, if json && !body.is_empty() { blank(&body) } else { body })
+        (status, allow, if is_json && !body.is_empty() { blank(&body) } else { body })
     }
 
     /// The envelope with its changing parts replaced, in its own order.
@@ -204,9 +206,11 @@ mod tests {
         let document = json!(api().merge(others()).into_openapi());
         let whole = document["security"].clone();
         let paths = document["paths"].as_object().expect("paths");
-        let mut lines: Vec<String> = Vec::new();
+        let (mut lines, mut names) = (Vec::new(), HashSet::new());
         for (path, methods) in paths {
             for (method, operation) in methods.as_object().expect("methods") {
+                let name = operation["operationId"].as_str().expect("a name");
+                assert!(names.insert(name), "{name} stands there twice");
                 let security = operation.get("security").unwrap_or(&whole);
                 lines.push(format!(
                     "{method} {path}{}",

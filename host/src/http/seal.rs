@@ -10,7 +10,10 @@ use axum::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::reply::{Code, Envelope, Failure, Outcome};
+use super::{
+    reply::{Envelope, Failure, Outcome},
+    request::source,
+};
 
 /// The outermost layer: gives the request its id and its log line, and seals the answer in its envelope.
 ///
@@ -20,44 +23,40 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let span = tracing::info_span!(
         "http", request.id = id, http.method = %request.method(), http.path = request.uri().path(),
+        peer = %source(&request),
     );
     let mut response = next.run(request).instrument(span.clone()).await;
-    let status = response.status().as_u16();
+    let status = response.status();
     let duration_ms = started.elapsed().as_millis();
     let Some(outcome) = response.extensions_mut().remove::<Outcome>() else {
-        span.in_scope(|| tracing::debug!(http.status = status, duration_ms, "request answered"));
+        span.in_scope(|| tracing::debug!(http.status = status.as_u16(), duration_ms, "request answered"));
         return response;
     };
     span.in_scope(|| log(&outcome, status, duration_ms));
     let body = Envelope { code: outcome.code.as_str(), data: outcome.data, time: unix_seconds(), id };
-    let mut sealed = (response.status(), Json(body)).into_response();
+    let mut sealed = (status, Json(body)).into_response();
     if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
         sealed.headers_mut().insert(header::ALLOW, allow);
     }
     sealed
 }
 
-/// One line for each call; what failed inside is where a person must look.
-fn log(outcome: &Outcome, status: u16, duration_ms: u128) {
-    let code = outcome.code.as_str();
-    match outcome.code {
-        Code::Success => tracing::info!(http.status = status, code, duration_ms, "API call answered"),
-        _ if status == StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(
-                http.status = status,
-                code,
-                duration_ms,
-                error = outcome.data.get(),
-                "API call failed"
-            );
+/// One line for each call, louder where somebody must look; callers who miss every route are rubbish.
+fn log(outcome: &Outcome, status: StatusCode, duration_ms: u128) {
+    let (code, data) = (outcome.code.as_str(), outcome.data.get());
+    let http_status = status.as_u16();
+    match status {
+        StatusCode::OK => tracing::info!(http.status = http_status, code, duration_ms, "API call answered"),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            tracing::debug!(http.status = http_status, code, duration_ms, "no such API call");
         }
-        _ => tracing::info!(
-            http.status = status,
-            code,
-            duration_ms,
-            error = outcome.data.get(),
-            "API call refused"
-        ),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            tracing::warn!(http.status = http_status, code, duration_ms, error = %data, "API call put off");
+        }
+        _ if status.is_server_error() => {
+            tracing::error!(http.status = http_status, code, duration_ms, error = %data, "API call failed");
+        }
+        _ => tracing::info!(http.status = http_status, code, duration_ms, error = %data, "API call refused"),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Issues a channel device's id under a user device.
-#[utoipa::path(get, path = "/users/{id}/devices", tag = "channel devices",
+#[utoipa::path(get, path = "/users/{id}/devices", operation_id = "create_channel", tag = "channel devices",
     params(("id" = String, Path, description = "The user device's id.")),
     responses((status = 200, description = "The new channel device.", body = Envelope<Channel>), Failure))]
 pub(in crate::http) async fn create(
@@ -26,7 +26,7 @@ pub(in crate::http) async fn create(
 }
 
 /// Deletes a channel device; its streams are stopped first.
-#[utoipa::path(get, path = "/devices/{id}/delete", tag = "channel devices",
+#[utoipa::path(get, path = "/devices/{id}/delete", operation_id = "delete_channel", tag = "channel devices",
     params(("id" = String, Path, description = "The channel device's id.")),
     responses((status = 200, description = "Empty.", body = Envelope<String>), Failure))]
 pub(in crate::http) async fn delete(

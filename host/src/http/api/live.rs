@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Starts a channel's live stream, or joins the one that is there.
-#[utoipa::path(get, path = "/devices/{id}/play", tag = "streams",
+#[utoipa::path(get, path = "/devices/{id}/play", operation_id = "play", tag = "streams",
     params(("id" = String, Path, description = "The channel device's id.")),
     responses((status = 200, description = "The stream.", body = Envelope<Stream>), Failure))]
 pub(in crate::http) async fn play(
@@ -25,7 +25,7 @@ pub(in crate::http) async fn play(
 }
 
 /// Closes a stream, live or not. One that is not there is no failure: a text says so.
-#[utoipa::path(get, path = "/play/{id}/stop", tag = "streams",
+#[utoipa::path(get, path = "/play/{id}/stop", operation_id = "stop", tag = "streams",
     params(("id" = String, Path, description = "The stream's ssrc.")),
     responses((status = 200, description = "Empty, or a text.", body = Envelope<String>), Failure))]
 pub(in crate::http) async fn stop(
