@@ -106,7 +106,7 @@ impl From<gateway::Error> for Failure {
         let (code, status, chinese) = match &error {
             Error::BadAnswer(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备应答错误"),
             Error::BadParameter(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "参数错误"),
-            Error::Busy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
+            Error::Busy => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
             Error::ChannelOff(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "通道设备离线"),
             Error::Denied(text) => {
                 return Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text: text.clone() };
