@@ -70,8 +70,8 @@ impl MediaServer {
         let client = Client::builder()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.answer)
-            // After an error ZLMediaKit closes the connection that it said it would keep. A call on a kept one
-            // could break and leave open whether it was done, so each has a connection of its own.
+            // After an error ZLMediaKit closes the connection that it said it would keep. A call on a kept
+            // one could break and leave open whether it was done, so each has a connection of its own.
             .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -96,8 +96,8 @@ impl MediaServer {
         self.call::<Port>("openRtpServer", params).await.map(|answer| answer.port)
     }
 
-    /// Makes a port opened as [`TcpMode::TcpActive`] connect to the device, and returns once it has. To be called
-    /// only once for a stream that is connected: ZLMediaKit would break the connection.
+    /// Makes a port opened as [`TcpMode::TcpActive`] connect to the device, and returns once it has. To be
+    /// called only once for a stream that is connected: ZLMediaKit would break the connection.
     ///
     /// Errors: [`Error::Refused`] when the device does not accept; it may be tried again.
     pub async fn connect_rtp_server(&self, stream_id: &str, ip: IpAddr, port: u16) -> Result<()> {
@@ -105,16 +105,17 @@ impl MediaServer {
         self.call::<Nothing>("connectRtpServer", params).await.map(drop)
     }
 
-    /// Closes the port opened for a stream, and the stream. False when there is none: it has closed by itself, or
-    /// the stream came in by the common port.
+    /// Closes the port opened for a stream, and the stream. False when there is none: it has closed by
+    /// itself, or the stream came in by the common port.
     pub async fn close_rtp_server(&self, stream_id: &str) -> Result<bool> {
         self.call::<Hit>("closeRtpServer", json!({ "stream_id": stream_id }))
             .await
             .map(|answer| answer.hit > 0)
     }
 
-    /// Closes a stream, watched or not, and returns by how many protocols it could be watched; 0 when it was not
-    /// there. One that comes in by the common port is back seconds later while the device still sends: BYE first.
+    /// Closes a stream, watched or not, and returns by how many protocols it could be watched; 0 when it was
+    /// not there. One that comes in by the common port is back seconds later while the device still sends:
+    /// BYE first.
     pub async fn close_streams(&self, stream: &str) -> Result<u32> {
         let params = json!({ "vhost": VHOST, "app": APP, "stream": stream, "force": 1 });
         self.call::<Closed>("close_streams", params).await.map(|answer| answer.count_closed)
@@ -149,8 +150,8 @@ impl MediaServer {
     }
 
     /// Starts to write a stream into MP4 files of up to `max_second` seconds each (none: as ZLMediaKit is
-    /// configured), under `path` (none: its record folder). The hook `on_record_mp4` tells of each. One that is
-    /// written already stays as it is.
+    /// configured), under `path` (none: its record folder). The hook `on_record_mp4` tells of each. One that
+    /// is written already stays as it is.
     ///
     /// Errors: [`Error::NotFound`].
     pub async fn start_record(

@@ -1,7 +1,7 @@
 //! What ZLMediaKit posts to us. Fields that are missing take their type's zero, unknown ones are passed over.
 //!
-//! Hooks come on connections of their own and overtake one another: `hook_index` orders them, from 0 at each start
-//! of the media server.
+//! Hooks come on connections of their own and overtake one another: `hook_index` orders them, from 0 at each
+//! start of the media server.
 
 use std::collections::BTreeMap;
 
@@ -73,8 +73,8 @@ pub struct Session {
     pub hook_index: u64,
 }
 
-/// A stream can, or cannot any more, be watched by one protocol. `regist` for rtmp or rtsp proves that its media
-/// decodes; for hls it may come even while the stream is being closed.
+/// A stream can, or cannot any more, be watched by one protocol. `regist` for rtmp or rtsp proves that its
+/// media decodes; for hls it may come even while the stream is being closed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 pub struct OnStreamChanged {
@@ -145,7 +145,8 @@ pub struct OnRecordMp4 {
     pub hook_index: u64,
 }
 
-/// A port that was opened for one stream had no media for too long, and is closed. Never sent for the common port.
+/// A port that was opened for one stream had no media for too long, and is closed. Never sent for the common
+/// port.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct OnRtpServerTimeout {
@@ -186,7 +187,7 @@ pub struct OnServerStarted {
 #[serde(default)]
 pub struct OnServerKeepalive {
     /// How many objects of each kind it holds.
-    pub data: BTreeMap<String, i64>,
+    pub data: BTreeMap<String, Value>,
     /// Which media server says so.
     #[serde(rename = "mediaServerId")]
     pub media_server_id: String,

@@ -1,5 +1,5 @@
-//! What we answer to hooks. ZLMediaKit wants HTTP status 200 and `code` as a number; anything else costs the stream
-//! after one more try.
+//! What we answer to hooks. ZLMediaKit wants HTTP status 200 and `code` as a number; anything else costs the
+//! stream after one more try.
 
 use serde::Serialize;
 

@@ -8,9 +8,9 @@ use super::{
     counters, events, users,
 };
 
-const COLUMNS: &str = "id, addtime, uptime, deviceid, pdid, name, manufacturer, model, owner, civilcode, address,
-    parental, safetyway, registerway, secrecy, status, active, uri, parentid, longitude, latitude, ptztype, issued,
-    generation";
+const COLUMNS: &str = "id, addtime, uptime, deviceid, pdid, name, manufacturer, model, owner, civilcode,
+    address, parental, safetyway, registerway, secrecy, status, active, uri, parentid, longitude, latitude,
+    ptztype, issued, generation";
 
 /// A row of `channels`. Times are Unix seconds; a text that is not known is empty.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,8 +113,8 @@ pub struct CatalogItem {
 pub struct CatalogBatch {
     /// The user device that sent them.
     pub user: String,
-    /// The query they answer, see [`Store::begin_catalog`]; none when nobody asked. They then count as part of
-    /// the last query, so that a sync which they overtook does not retire them.
+    /// The query they answer, see [`Store::begin_catalog`]; none when nobody asked. They then count as part
+    /// of the last query, so that a sync which they overtook does not retire them.
     pub generation: Option<i64>,
     /// Whether channels that nobody issued are taken too.
     pub adopt: bool,
@@ -187,9 +187,9 @@ impl Store {
         .await
     }
 
-    /// Applies items to the channels they name, all or nothing, and stores the events that `tell` makes of the
-    /// result with them. Items of channels that nobody issued are passed over unless the batch says otherwise;
-    /// items of channels of another user device are passed over always.
+    /// Applies items to the channels they name, all or nothing, and stores the events that `tell` makes of
+    /// the result with them. Items of channels that nobody issued are passed over unless the batch says
+    /// otherwise; items of channels of another user device are passed over always.
     ///
     /// Errors: [`Error::Missing`] (the user device).
     pub async fn apply_catalog(
@@ -205,8 +205,8 @@ impl Store {
         .await
     }
 
-    /// After a complete sync: deletes the adopted channels of `user` that the query `generation`, or a later one,
-    /// did not bring, and returns their ids. Issued channels stay.
+    /// After a complete sync: deletes the adopted channels of `user` that the query `generation`, or a later
+    /// one, did not bring, and returns their ids. Issued channels stay.
     pub async fn retire_missing(&self, user: impl Into<String>, generation: i64) -> Result<Vec<String>> {
         let user = user.into();
         let sql =
@@ -269,12 +269,14 @@ fn owner(connection: &Connection, id: &str) -> Result<Option<(String, Status)>> 
 fn update(connection: &Connection, batch: &CatalogBatch, item: &CatalogItem) -> Result<Status> {
     let sql = "UPDATE channels SET name = COALESCE(?2, name), manufacturer = COALESCE(?3, manufacturer),
         model = COALESCE(?4, model), owner = COALESCE(?5, owner), civilcode = COALESCE(?6, civilcode),
-        address = COALESCE(?7, address), parental = COALESCE(?8, parental), safetyway = COALESCE(?9, safetyway),
-        registerway = COALESCE(?10, registerway), secrecy = COALESCE(?11, secrecy), status = COALESCE(?12, status),
+        address = COALESCE(?7, address), parental = COALESCE(?8, parental),
+        safetyway = COALESCE(?9, safetyway), registerway = COALESCE(?10, registerway),
+        secrecy = COALESCE(?11, secrecy), status = COALESCE(?12, status),
         active = IIF(?12 IS NULL, active, ?13), uri = COALESCE(?14, uri), parentid = COALESCE(?15, parentid),
-        longitude = COALESCE(?16, longitude), latitude = COALESCE(?17, latitude), ptztype = COALESCE(?18, ptztype),
-        generation = MAX(generation, COALESCE(?19, (SELECT generation FROM users WHERE deviceid = pdid))),
-        uptime = unixepoch() WHERE deviceid = ?1 RETURNING status";
+        longitude = COALESCE(?16, longitude), latitude = COALESCE(?17, latitude),
+        ptztype = COALESCE(?18, ptztype), uptime = unixepoch(),
+        generation = MAX(generation, COALESCE(?19, (SELECT generation FROM users WHERE deviceid = pdid)))
+        WHERE deviceid = ?1 RETURNING status";
     let CatalogItem { deviceid, name, manufacturer, model, owner, civilcode, address, .. } = item;
     let CatalogItem { parental, safetyway, registerway, secrecy, status, .. } = item;
     let CatalogItem { uri, parentid, longitude, latitude, ptztype, .. } = item;

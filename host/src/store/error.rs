@@ -1,4 +1,5 @@
-//! What can go wrong with the store. One failed commit fails all that waited for it, so errors are cheap to clone.
+//! What can go wrong with the store. One failed commit fails all that waited for it, so errors are cheap to
+//! clone.
 
 use std::{io, path::PathBuf, sync::Arc};
 

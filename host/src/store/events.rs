@@ -7,8 +7,8 @@ use super::{
     columns::{self, Columns, FromColumns},
 };
 
-/// Events that may wait for one receiver. Past it the oldest is dropped and counted: what a device is now is worth
-/// more than what it was.
+/// Events that may wait for one receiver. Past it the oldest is dropped and counted: what a device is now is
+/// worth more than what it was.
 const BACKLOG: i64 = 10_000;
 
 /// An event to be delivered.
@@ -65,12 +65,13 @@ impl Store {
     /// What waits for each receiver that ever was sent anything.
     pub async fn backlogs(&self) -> Result<Vec<Backlog>> {
         let sql = "SELECT url, waiting, dropped,
-                   (SELECT next_at FROM events WHERE receiver = url ORDER BY id LIMIT 1) FROM receivers ORDER BY url";
+                   (SELECT next_at FROM events WHERE receiver = url ORDER BY id LIMIT 1)
+                   FROM receivers ORDER BY url";
         self.read(move |connection| columns::rows(connection, sql, ())).await
     }
 
-    /// Up to `limit` events for `receiver` in their order; none while the first of them has to wait until after
-    /// `now`, in Unix seconds, since none may overtake it.
+    /// Up to `limit` events for `receiver` in their order; none while the first of them has to wait until
+    /// after `now`, in Unix seconds, since none may overtake it.
     pub async fn due_events(&self, receiver: impl Into<String>, now: i64, limit: u32) -> Result<Vec<Event>> {
         let receiver = receiver.into();
         let sql = "SELECT id, receiver, method, time, data, attempts, next_at FROM events

@@ -52,10 +52,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database at `path`, creates it and its folder where they are missing, and brings its tables up to
-    /// date. Blocks for the time that takes.
+    /// Opens the database at `path`, creates it and its folder where they are missing, and brings its tables
+    /// up to date. Blocks for the time that takes.
     ///
-    /// Errors name the path: the file cannot be created, is not a database, or was written by a newer version.
+    /// Errors name the path: the file cannot be created, is not a database, or was written by a newer
+    /// version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let connection = schema::open_writer(path)?;
@@ -72,8 +73,8 @@ impl Store {
         self.writer.close().await;
     }
 
-    /// Notes `touch` for the user device `id` without waiting. It shows at once in what is read, and is on disk
-    /// about a second later.
+    /// Notes `touch` for the user device `id` without waiting. It shows at once in what is read, and is on
+    /// disk about a second later.
     pub fn touch(&self, id: &str, touch: Touch) {
         self.touches.add(id, touch);
     }

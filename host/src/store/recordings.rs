@@ -8,7 +8,9 @@ use super::{
     events,
 };
 
-const COLUMNS: &str = "id, stream, channel, app, state, started, max_second, query, url, path, size, time_len, start_at, end_at, why";
+const COLUMNS: &str =
+    "id, stream, channel, app, state, started, max_second, query, url, path, size, time_len,
+    start_at, end_at, why";
 
 /// Letters and digits in a recording's id.
 const ID_LENGTH: usize = 32;
@@ -134,16 +136,16 @@ impl Store {
         self.read(move |connection| columns::rows(connection, &sql, ())).await
     }
 
-    /// Stores that the media server is being told to stop. False when the recording is not running: of two that
-    /// want to stop it only one hears true.
+    /// Stores that the media server is being told to stop. False when the recording is not running: of two
+    /// that want to stop it only one hears true.
     pub async fn stop_recording(&self, id: impl Into<String>) -> Result<bool> {
         let id = id.into();
         let sql = "UPDATE recordings SET state = 'stopping' WHERE id = ?1 AND state = 'recording'";
         self.write(move |connection| Ok(columns::execute(connection, sql, [id])? > 0)).await
     }
 
-    /// Stores the file of a recording, and `events` with it. None, and no event, when its file is known already or
-    /// deleted.
+    /// Stores the file of a recording, and `events` with it. None, and no event, when its file is known
+    /// already or deleted.
     pub async fn finish_recording(
         &self,
         id: impl Into<String>,
@@ -165,8 +167,8 @@ impl Store {
         .await
     }
 
-    /// Stores that a recording ended without a file. False when it has one or is ended already. A file that comes
-    /// later still finishes it.
+    /// Stores that a recording ended without a file. False when it has one or is ended already. A file that
+    /// comes later still finishes it.
     pub async fn fail_recording(&self, id: impl Into<String>, why: impl Into<String>) -> Result<bool> {
         let sql = "UPDATE recordings SET state = 'failed', why = ?2
                    WHERE id = ?1 AND state IN ('recording', 'stopping')";
@@ -174,8 +176,8 @@ impl Store {
         self.write(move |connection| Ok(columns::execute(connection, sql, (id, why))? > 0)).await
     }
 
-    /// Up to `limit` recordings that have a file, those that begin first first. `after` is the last one of the
-    /// page before.
+    /// Up to `limit` recordings that have a file, those that begin first first. `after` is the last one of
+    /// the page before.
     pub async fn recorded_files(&self, after: Option<&Recording>, limit: u32) -> Result<Vec<Recording>> {
         let (start, id) = after.map_or((i64::MIN, String::new()), |last| (last.file.start, last.id.clone()));
         let sql = format!(
@@ -192,8 +194,8 @@ impl Store {
         self.write(move |connection| Ok(columns::execute(connection, sql, (id, why))? > 0)).await
     }
 
-    /// Forgets recordings without a file, gone or never there, that were asked for before `time`, in Unix seconds;
-    /// how many.
+    /// Forgets recordings without a file, gone or never there, that were asked for before `time`, in Unix
+    /// seconds; how many.
     pub async fn forget_recordings(&self, time: i64) -> Result<usize> {
         let sql = "DELETE FROM recordings WHERE state IN ('deleted', 'failed') AND started < ?1";
         self.write(move |connection| columns::execute(connection, sql, [time])).await

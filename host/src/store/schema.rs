@@ -15,6 +15,12 @@ use super::{Error, Result};
 /// Every change of the schema, in order; `user_version` counts those that were applied. This list only grows.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 
+/// How the writing connection works: each commit is on disk when it returns. When every device registers at
+/// once each commit changes about a thousand pages; so that not each of them is also a checkpoint, one comes
+/// after 32 MiB of log, and 16 MiB of pages are kept.
+const WRITER_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+    PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
+
 /// How long a connection waits for another's lock before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -25,9 +31,7 @@ const PREPARED_STATEMENTS: usize = 128;
 pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     create(path)?;
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| database(path, e))?;
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        .map_err(|e| database(path, e))?;
+    connection.execute_batch(WRITER_PRAGMAS).map_err(|e| database(path, e))?;
     migrate(path, &mut connection, MIGRATIONS)?;
     Ok(connection)
 }

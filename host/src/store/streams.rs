@@ -11,9 +11,9 @@ use super::{
     counters,
 };
 
-const COLUMNS: &str =
-    "id, stream, ssrc, kind, device, channel, state, why, start_at, end_at, dialog, rtp_port,
-    rtp_transport, media_server, viewers, viewed_at, bye_pending, close_attempts, created_at, updated_at";
+const COLUMNS: &str = "id, stream, ssrc, kind, device, channel, state, why, start_at, end_at, dialog,
+    rtp_port, rtp_transport, media_server, viewers, viewed_at, bye_pending, close_attempts, created_at,
+    updated_at";
 
 /// Sequence numbers run from 0 to one less than this: the last four digits of an SSRC.
 const SEQUENCES: i64 = 10_000;
@@ -119,17 +119,17 @@ pub struct Link {
 }
 
 impl Store {
-    /// Opens a stream under a sequence number that no open stream has, cycling through all of them so that one just
-    /// freed rests the longest.
+    /// Opens a stream under a sequence number that no open stream has, cycling through all of them so that
+    /// one just freed rests the longest.
     ///
-    /// Errors: [`Error::AllSequencesInUse`], [`Error::AlreadyLive`] (one live stream a channel, until it closes),
-    /// [`Error::BadRegion`].
+    /// Errors: [`Error::AllSequencesInUse`], [`Error::AlreadyLive`] (one live stream a channel, until it
+    /// closes), [`Error::BadRegion`].
     pub async fn open_stream(&self, new: NewStream) -> Result<Stream> {
         self.write(move |connection| open(connection, &new)).await
     }
 
-    /// Moves a stream on, and keeps the first reason given. False when it has come that far or farther already, or
-    /// is not open: of two that want to close it only one hears true.
+    /// Moves a stream on, and keeps the first reason given. False when it has come that far or farther
+    /// already, or is not open: of two that want to close it only one hears true.
     pub async fn set_state(
         &self,
         stream: impl Into<String>,
@@ -141,8 +141,8 @@ impl Store {
         self.change_stream(sql, vec![stream.into().into(), state.into(), why.into()]).await
     }
 
-    /// Stores the dialog of an answered stream, before its ACK is sent; a BYE is owed from then on. The stream
-    /// counts as answered unless it is farther already. False when it is not open.
+    /// Stores the dialog of an answered stream, before its ACK is sent; a BYE is owed from then on. The
+    /// stream counts as answered unless it is farther already. False when it is not open.
     pub async fn set_dialog(&self, stream: impl Into<String>, dialog: String) -> Result<bool> {
         let sql = "UPDATE streams SET dialog = ?2, bye_pending = 1, state = MAX(state, ?3),
                    updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
@@ -169,8 +169,8 @@ impl Store {
         self.change_stream(sql, vec![stream.into().into(), viewers.into(), viewed_at.into()]).await
     }
 
-    /// Stores that the dialog is ended: the BYE was answered, came from the device, or will never be. False when
-    /// the stream is not open.
+    /// Stores that the dialog is ended: the BYE was answered, came from the device, or will never be. False
+    /// when the stream is not open.
     pub async fn set_bye_done(&self, stream: impl Into<String>) -> Result<bool> {
         let sql =
             "UPDATE streams SET bye_pending = 0, updated_at = unixepoch() WHERE stream = ?1 AND state < 5";

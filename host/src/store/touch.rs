@@ -1,8 +1,9 @@
-//! What is written behind: facts that every keepalive renews and that the next one would bring again. They are
-//! gathered by device and written in batches by the writing thread.
+//! What is written behind: facts that every keepalive renews and that the next one would bring again. They
+//! are gathered by device and written in batches by the writing thread.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -29,8 +30,9 @@ pub struct Touch {
 /// Touches that are not on disk yet.
 #[derive(Default)]
 pub(super) struct Touches {
-    /// By user device. Held for the time of a look-up, or of copying one batch.
-    waiting: Mutex<HashMap<String, Touch>>,
+    /// By user device, in the order of their ids: devices issued one after the other share pages of the
+    /// database, so a batch writes few of them. Held for the time of a look-up, or of copying one batch.
+    waiting: Mutex<BTreeMap<String, Touch>>,
 }
 
 impl Touches {
@@ -57,13 +59,17 @@ impl Touches {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.waiting().is_empty()
     }
 
-    /// Copies a batch. It stays here until it is settled, so that readers never miss it.
-    pub(super) fn sample(&self) -> Vec<(String, Touch)> {
-        self.waiting().iter().take(BATCH).map(|(id, touch)| (id.clone(), touch.clone())).collect()
+    /// Copies the batch of ids after `after`. It stays here until it is settled, so that readers never miss
+    /// it.
+    pub(super) fn sample(&self, after: &str) -> Vec<(String, Touch)> {
+        let waiting = self.waiting();
+        let batch = waiting.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).take(BATCH);
+        batch.map(|(id, touch)| (id.clone(), touch.clone())).collect()
     }
 
     /// Removes a batch that is on disk, apart from what has changed since it was copied.
@@ -76,7 +82,7 @@ impl Touches {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Touch>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Touch>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,9 +10,10 @@ use super::{
     counters, events,
 };
 
-const COLUMNS: &str = "id, addtime, uptime, deviceid, name, pwd, region, host, port, transport, proto, report, raddr,
-    manufacturer, devicetype, firmware, model, uri, active, regist, online, seen_at, expires_at, source, local,
-    user_agent, gb_version, generation";
+const COLUMNS: &str =
+    "id, addtime, uptime, deviceid, name, pwd, region, host, port, transport, proto, report,
+    raddr, manufacturer, devicetype, firmware, model, uri, active, regist, online, seen_at, expires_at,
+    source, local, user_agent, gb_version, generation";
 
 /// A row of `users`. Times are Unix seconds; a text that is not known is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +181,9 @@ impl Store {
         .await
     }
 
-    /// Stores a registration that is new or differs from the last, and with it the events that `tell` makes of the
-    /// device as it is then (on the writing thread: it must not wait for anything). One that changes nothing but its end is a [`Store::touch`].
+    /// Stores a registration that is new or differs from the last, and with it the events that `tell` makes
+    /// of the device as it is then, on the writing thread, where it must not wait for anything. One that
+    /// changes nothing but its end is a [`Store::touch`].
     ///
     /// Errors: [`Error::Missing`].
     pub async fn register(
@@ -191,9 +193,9 @@ impl Store {
         tell: impl FnOnce(&User) -> Vec<NewEvent> + Send + 'static,
     ) -> Result<User> {
         let id = id.into();
-        let touch = self.touches.take(&id).unwrap_or_default();
+        let touch = self.touches.take(&id);
         self.write(move |connection| {
-            touch.write(connection, &id)?;
+            touch.map_or(Ok(()), |touch| touch.write(connection, &id))?;
             let user = register(connection, &id, &registration)?;
             events::enqueue(connection, &tell(&user))?;
             Ok(user)
@@ -206,10 +208,11 @@ impl Store {
     /// Errors: [`Error::Missing`].
     pub async fn deregister(&self, id: impl Into<String>, events: Vec<NewEvent>) -> Result<User> {
         let id = id.into();
-        let sql = "UPDATE users SET regist = 0, online = 0, expires_at = 0, uptime = unixepoch() WHERE deviceid = ?1";
-        let touch = self.touches.take(&id).unwrap_or_default();
+        let sql = "UPDATE users SET regist = 0, online = 0, expires_at = 0, uptime = unixepoch()
+                   WHERE deviceid = ?1";
+        let touch = self.touches.take(&id);
         self.write(move |connection| {
-            touch.write(connection, &id)?;
+            touch.map_or(Ok(()), |touch| touch.write(connection, &id))?;
             events::enqueue(connection, &events)?;
             change(connection, sql, [&id], &id)
         })
@@ -242,8 +245,9 @@ impl Store {
     /// Errors: [`Error::Missing`].
     pub async fn set_device_info(&self, id: impl Into<String>, info: DeviceInfo) -> Result<User> {
         let id = id.into();
-        let sql = "UPDATE users SET manufacturer = COALESCE(?2, manufacturer), devicetype = COALESCE(?3, devicetype),
-                   firmware = COALESCE(?4, firmware), model = COALESCE(?5, model), uptime = unixepoch()
+        let sql = "UPDATE users SET manufacturer = COALESCE(?2, manufacturer),
+                   devicetype = COALESCE(?3, devicetype), firmware = COALESCE(?4, firmware),
+                   model = COALESCE(?5, model), uptime = unixepoch()
                    WHERE deviceid = ?1";
         let mut user = self
             .write(move |connection| {
@@ -273,9 +277,9 @@ fn create(connection: &Connection, new: &NewUser) -> Result<User> {
 fn register(connection: &Connection, id: &str, registration: &Registration) -> Result<User> {
     let Registration { host, port, transport, proto, report, raddr, uri, seen_at, .. } = registration;
     let Registration { expires_at, source, local, user_agent, gb_version, .. } = registration;
-    let sql = "UPDATE users SET host = ?2, port = ?3, transport = ?4, proto = ?5, report = ?6, raddr = ?7, uri = ?8,
-               seen_at = ?9, expires_at = ?10, source = ?11, local = ?12, user_agent = ?13, gb_version = ?14,
-               regist = 1, online = 1, uptime = unixepoch() WHERE deviceid = ?1";
+    let sql = "UPDATE users SET host = ?2, port = ?3, transport = ?4, proto = ?5, report = ?6, raddr = ?7,
+               uri = ?8, seen_at = ?9, expires_at = ?10, source = ?11, local = ?12, user_agent = ?13,
+               gb_version = ?14, regist = 1, online = 1, uptime = unixepoch() WHERE deviceid = ?1";
     let params = params![
         id, host, port, transport, proto, report, raddr, uri, seen_at, expires_at, source, local, user_agent,
         gb_version
@@ -283,10 +287,9 @@ fn register(connection: &Connection, id: &str, registration: &Registration) -> R
     change(connection, sql, params, id)
 }
 
-/// Runs a statement that changes the row of `id`, and reads what it is then.
+/// Runs a statement that writes the row of `id`, and reads what it is then.
 fn change(connection: &Connection, sql: &str, params: impl rusqlite::Params, id: &str) -> Result<User> {
-    columns::execute(connection, sql, params)?;
-    find(connection, id)?.ok_or_else(|| missing(id))
+    columns::row(connection, &format!("{sql} RETURNING {COLUMNS}"), params)?.ok_or_else(|| missing(id))
 }
 
 fn find(connection: &Connection, id: &str) -> Result<Option<User>> {

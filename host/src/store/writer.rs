@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
-//! It takes all jobs that wait, runs them in one transaction, each under a savepoint of its own, commits once,
-//! and only then answers. So a registration costs a share of an fsync instead of a whole one, and a job that
-//! fails does not hurt its neighbours.
+//! It takes all jobs that wait, runs them in one transaction, each under a savepoint of its own, commits
+//! once, and only then answers. So a registration costs a share of an fsync instead of a whole one, and a job
+//! that fails does not hurt its neighbours.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -76,7 +76,8 @@ impl Writer {
     pub(super) fn start(connection: Connection, touches: Arc<Touches>) -> std::io::Result<Self> {
         let (commands, queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());
-        let thread = WriterThread { connection, touches, counts: Arc::clone(&counts) };
+        let thread =
+            WriterThread { connection, touches, flushed_to: String::new(), counts: Arc::clone(&counts) };
         // A runtime of its own lets the thread wait for a job and for the next flush at once.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         thread::Builder::new()
@@ -85,8 +86,8 @@ impl Writer {
         Ok(Self { commands, counts })
     }
 
-    /// Runs `work` in a transaction and returns once that is on disk. The work is done even when the caller stops
-    /// waiting for it.
+    /// Runs `work` in a transaction and returns once that is on disk. The work is done even when the caller
+    /// stops waiting for it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -124,11 +125,13 @@ impl Writer {
 struct WriterThread {
     connection: Connection,
     touches: Arc<Touches>,
+    /// How far the pass over `touches` has come that is under way; empty: none is.
+    flushed_to: String,
     counts: Arc<Counts>,
 }
 
 impl WriterThread {
-    async fn work(self, mut queue: mpsc::Receiver<Command>) {
+    async fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         let mut flush = interval(FLUSH_PERIOD);
         flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut commands = Vec::with_capacity(BATCH);
@@ -145,6 +148,7 @@ impl WriterThread {
                 }
             }
         };
+        self.flushed_to.clear();
         while self.flush_some() {}
         drop(self);
         if let Some(closer) = closer {
@@ -169,22 +173,26 @@ impl WriterThread {
         closer
     }
 
-    /// Writes a batch of what is written behind. True when it succeeded and more waits.
-    fn flush_some(&self) -> bool {
-        let batch = Arc::new(self.touches.sample());
-        if batch.is_empty() {
+    /// Writes the next batch of what is written behind. False at the end of a pass over it, and when that
+    /// failed.
+    fn flush_some(&mut self) -> bool {
+        let batch = Arc::new(self.touches.sample(&self.flushed_to));
+        let Some((last, _)) = batch.last() else {
+            self.flushed_to.clear();
             return false;
-        }
+        };
+        self.flushed_to.clone_from(last);
         let touched = Arc::clone(&batch);
         let (job, mut answer) =
             job(move |connection| touched.iter().try_for_each(|(id, touch)| touch.write(connection, id)));
         self.run_all(vec![job]);
         if let Ok(Err(error)) = answer.try_recv() {
             tracing::warn!(%error, "keepalive times were not written; they are kept for the next try");
+            self.flushed_to.clear();
             return false;
         }
         self.touches.settle(&batch);
-        !self.touches.is_empty()
+        true
     }
 
     fn run_all(&self, jobs: Vec<Job>) {
@@ -197,6 +205,8 @@ impl WriterThread {
     /// Runs jobs in one transaction and answers them. On some errors (disk full, I/O) SQLite undoes the whole
     /// transaction: then those that ran so far fail together, and the rest are left for the next one.
     fn transaction(&self, jobs: &mut vec::IntoIter<Job>) {
+        // One that could not be ended before may be now.
+        self.roll_back();
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             return self.fail_all(jobs, &error);
         }
@@ -223,11 +233,12 @@ impl WriterThread {
             return job(Err(error));
         }
         // A panic may leave nothing behind but the connection, which the rollback restores.
-        let done =
+        let mut done =
             catch_unwind(AssertUnwindSafe(|| job(Ok(&self.connection)))).unwrap_or_else(|_| Done::panicked());
-        let undo = if done.error.is_some() { self.execute("ROLLBACK TO job") } else { Ok(()) };
-        if undo.and_then(|()| self.execute("RELEASE job")).is_err() && !self.connection.is_autocommit() {
+        let undone = if done.error.is_some() { self.execute("ROLLBACK TO job") } else { Ok(()) };
+        if let Err(error) = undone.and_then(|()| self.execute("RELEASE job")) {
             // Half a job must not be committed with its neighbours: give up the transaction.
+            done.error.get_or_insert(error);
             self.roll_back();
         }
         done

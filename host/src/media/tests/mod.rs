@@ -9,8 +9,8 @@ use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
-/// The recordings of a kind, `api` or `hooks`, whose name begins with `prefix`: name without `.json`, and contents,
-/// in the order of the names.
+/// The recordings of a kind, `api` or `hooks`, whose name begins with `prefix`: name without `.json`, and
+/// contents, in the order of the names.
 fn recordings(kind: &str, prefix: &str) -> Vec<(String, Value)> {
     let folder = folder(kind);
     let mut names: Vec<String> = fs::read_dir(&folder)

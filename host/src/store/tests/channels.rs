@@ -46,7 +46,7 @@ fn full_item(id: &str) -> CatalogItem {
 }
 
 #[tokio::test]
-async fn a_channel_is_issued_and_described() {
+async fn a_new_channel_has_its_defaults_and_the_first_number() {
     let fixture = Fixture::new();
     let user = fixture.user().await;
     let issued = fixture.channel_of(&user).await;
@@ -77,16 +77,22 @@ async fn a_channel_is_issued_and_described() {
         generation: 0,
     };
     assert_eq!(issued, expected);
+    assert_eq!(fixture.store.channels_of(user.deviceid).await.unwrap(), [expected]);
+}
 
-    let applied = fixture.apply(&user, false, vec![full_item(&issued.deviceid)]).await;
-    let on = Applied {
-        deviceid: issued.deviceid.clone(),
-        before: Some(Status::Off),
-        status: Status::On,
-        told: true,
-    };
+#[tokio::test]
+async fn a_channel_is_described_and_not_wiped_by_silence() {
+    let fixture = Fixture::new();
+    let user = fixture.user().await;
+    let issued = fixture.channel_of(&user).await;
+    let id = issued.deviceid.clone();
+    let applied = fixture.apply(&user, false, vec![full_item(&id)]).await;
+    let on = Applied { deviceid: id.clone(), before: Some(Status::Off), status: Status::On, told: true };
     assert_eq!(applied, [on]);
-    let described = fixture.store.channel(issued.deviceid.as_str()).await.unwrap().unwrap();
+
+    let silent = fixture.apply(&user, false, vec![item(&id, None)]).await;
+    assert!(!silent[0].changed() && !silent[0].told, "{silent:?}");
+    let described = fixture.store.channel(id).await.unwrap().unwrap();
     let expected = Channel {
         uptime: described.uptime,
         name: "gate".to_owned(),
@@ -106,14 +112,9 @@ async fn a_channel_is_issued_and_described() {
         longitude: Some(119.1),
         latitude: Some(36.7),
         ptztype: Some(1),
-        ..expected
+        ..issued
     };
     assert_eq!(described, expected);
-
-    let silent = fixture.apply(&user, false, vec![item(&issued.deviceid, None)]).await;
-    assert!(!silent[0].changed() && !silent[0].told, "{silent:?}");
-    let channels = fixture.store.channels_of(user.deviceid).await.unwrap();
-    assert_eq!(channels, [Channel { uptime: channels[0].uptime, ..expected }]);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn a_recording_runs_stops_and_has_its_file() {
     assert_eq!(started, expected);
 
     let fixture = fixture.reopen().await;
-    assert_eq!(fixture.store.open_recordings().await.unwrap(), [expected.clone()]);
+    assert_eq!(fixture.store.open_recordings().await.unwrap(), std::slice::from_ref(&expected));
     assert!(fixture.store.stop_recording(id.as_str()).await.unwrap());
     assert!(!fixture.store.stop_recording(id.as_str()).await.unwrap());
     assert_eq!(fixture.store.recording_of("S").await.unwrap().unwrap().state, RecordingState::Stopping);

@@ -155,7 +155,8 @@ async fn when_the_commit_fails_everybody_hears_so_and_the_writer_lives() {
     let breaks = gate
         .queue(store, |connection| {
             connection.execute_batch(
-                "PRAGMA defer_foreign_keys = ON; INSERT INTO channels (deviceid, pdid, issued) VALUES ('c', 'x', 1);",
+                "PRAGMA defer_foreign_keys = ON;
+                 INSERT INTO channels (deviceid, pdid, issued) VALUES ('c', 'x', 1);",
             )?;
             Ok(())
         })
