@@ -86,12 +86,20 @@ impl Server {
         self.sip.tcp_addr()
     }
 
+    /// HTTP, SIP by UDP and by TCP, as the log names them; `off` where nothing listens.
+    fn addresses(&self) -> [String; 3] {
+        let named =
+            |address: Option<SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+        [named(self.http.local_addr().ok()), named(self.sip.udp_addr()), named(self.sip.tcp_addr())]
+    }
+
     /// Runs the gateway until `shutdown` is done, then ends it in order: no new calls, work under way finished,
     /// the store written.
     ///
     /// # Errors
     /// What keeps it from starting; each says what is wrong and what to do.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let at = self.addresses();
         let Self { config, http, sip, incoming, driver } = self;
         let store = Store::open(&config.store.path)?;
         let plugins = Plugins::load(&plugin_settings(&config))?;
@@ -104,7 +112,7 @@ impl Server {
             shutdown.await;
             tracing::info!("stopping");
         };
-        tracing::info!("ready");
+        tracing::info!(http = %at[0], udp = %at[1], tcp = %at[2], "ready");
         http::serve(http, gateway.clone(), shutdown).await;
         gateway.shut_down().await;
         ended.cancel();
