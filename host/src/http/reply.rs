@@ -183,7 +183,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{media, store};
+    use crate::{media, plugin, store};
 
     /// The table's lines for some errors: code, status, text, with `…` for the error's own words.
     fn lines<E: Into<Failure> + std::fmt::Display>(errors: impl IntoIterator<Item = E>) -> String {
@@ -195,7 +195,6 @@ mod tests {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// All but `Policy`, which holds an error that this floor does not name.
     #[test]
     fn every_gateway_error_has_its_line() {
         use gateway::Error;
@@ -209,6 +208,7 @@ mod tests {
             Error::Internal(text()),
             media::Error::NotFound { api: "openRtpServer", message: text() }.into(),
             Error::Offline(text()),
+            plugin::Error { plugin: text(), fault: plugin::Fault::HostCalls }.into(),
             Error::Refused(486),
             Error::Storage(store::Error::Closed),
             Error::TimedOut,
@@ -224,6 +224,7 @@ mod tests {
         1003 500 系统错误 (…)
         1003 408 流媒体服务错误 (…)
         1002 400 用户设备已掉线 (…)
+        1003 503 策略无法判定 (…)
         1003 408 设备拒绝 (…)
         1001 500 数据库错误 (…)
         1003 408 请求超时 (…)
