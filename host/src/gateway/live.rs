@@ -65,6 +65,15 @@ impl Gateway {
 
     /// The channel and its user device, if a stream can be asked of them.
     pub(super) async fn playable(&self, channel: &str) -> Result<(DeviceId, DeviceId), Error> {
+        let (channel, device, status) = self.reachable(channel).await?;
+        if status != store::Status::On {
+            return Err(Error::ChannelOff(channel.to_string()));
+        }
+        Ok((channel, device))
+    }
+
+    /// The channel, its user device and its status, if the device is online.
+    pub(super) async fn reachable(&self, channel: &str) -> Result<(DeviceId, DeviceId, store::Status), Error> {
         let unknown = || Error::UnknownDevice(channel.to_owned());
         let row = self.0.store.channel(channel).await?.ok_or_else(unknown)?;
         let channel = DeviceId::parse(&row.deviceid).map_err(|_| unknown())?;
@@ -72,10 +81,7 @@ impl Gateway {
         if self.0.registry.peer(&device).is_none() {
             return Err(Error::Offline(device.to_string()));
         }
-        if row.status != store::Status::On {
-            return Err(Error::ChannelOff(channel.to_string()));
-        }
-        Ok((channel, device))
+        Ok((channel, device, row.status))
     }
 
     pub(super) fn playback(&self, channel: &DeviceId, id: StreamId) -> Playback {
