@@ -17,11 +17,13 @@ use sluice::gb28181::{
 /// The outcomes stand in `snapshots/corpus_manscdp__manscdp.snap`: a line for each document of each file.
 #[test]
 fn every_manscdp_file_reaches_its_outcome() {
-    let outcome = |bytes: &[u8]| match manscdp::parse_all(bytes) {
-        Ok(documents) => documents.iter().map(document).collect(),
-        Err(error) => vec![error.to_string()],
-    };
-    insta::assert_snapshot!("manscdp", outcomes("manscdp", outcome));
+    insta::assert_snapshot!("manscdp", outcomes("manscdp", documents));
+}
+
+/// What was reported of devices and never captured, rebuilt from the reports: a file for each tolerance.
+#[test]
+fn every_reported_fault_reaches_its_outcome() {
+    insta::assert_snapshot!("manscdp-field", outcomes("manscdp-field", documents));
 }
 
 /// The outcomes stand in `snapshots/corpus_manscdp__gb28181.snap`: a line for each message with a body.
@@ -38,7 +40,7 @@ fn every_message_body_reaches_its_outcome() {
 
 #[test]
 fn no_prefix_of_any_body_panics() {
-    for (_, message) in files("manscdp").into_iter().chain(files("gb28181")) {
+    for (_, message) in all_files() {
         let bytes = body_or_all(&message);
         for end in 0..=bytes.len() {
             read_as_everything(&bytes[..end]);
@@ -52,7 +54,7 @@ proptest! {
         file in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16),
     ) {
-        let files: Vec<_> = files("manscdp").into_iter().chain(files("gb28181")).collect();
+        let files = all_files();
         let mut bytes = body_or_all(&file.get(&files).1);
         for (at, byte) in damage {
             let at = at.index(bytes.len());
@@ -64,6 +66,13 @@ proptest! {
     #[test]
     fn no_markup_panics(text in "(<|</|>|/>|\"|'|&|;|#|<!--|-->|<!\\[CDATA\\[|\\]\\]>|<\\?|\\?>|Item|Query|=|\\PC| ){0,64}") {
         read_as_everything(text.as_bytes());
+    }
+}
+
+fn documents(bytes: &[u8]) -> Vec<String> {
+    match manscdp::parse_all(bytes) {
+        Ok(documents) => documents.iter().map(document).collect(),
+        Err(error) => vec![error.to_string()],
     }
 }
 
@@ -86,6 +95,10 @@ fn outcomes(folder: &str, outcome: impl Fn(&[u8]) -> Vec<String>) -> String {
         lines.extend(outcome(&bytes).into_iter().map(|says| format!("{name}\n    {says}")));
     }
     lines.join("\n")
+}
+
+fn all_files() -> Vec<(String, Vec<u8>)> {
+    ["manscdp", "manscdp-field", "gb28181"].into_iter().flat_map(files).collect()
 }
 
 /// The files of a folder, without their index, by the number and maker in their name.
@@ -127,7 +140,13 @@ fn document(document: &Document) -> String {
     head + &match &document.body {
         Body::Catalog(catalog) => {
             let items: Vec<_> = catalog.items.iter().map(item).collect();
-            format!("{:?} {:?} -{} {}", catalog.num, catalog.sum_num, catalog.skipped, items.join(", "))
+            format!(
+                "{:?} of {:?}, {} skipped: {}",
+                catalog.num,
+                catalog.sum_num,
+                catalog.skipped,
+                items.join(", ")
+            )
         }
         Body::Other(fields) => {
             let head = ["CmdType", "SN", "DeviceID"];
@@ -149,6 +168,15 @@ fn item(item: &Item) -> String {
     }
     if let Some(parent) = &item.parent_id {
         let _ = write!(line, " ^{parent}");
+    }
+    if let Some(address) = &item.address {
+        let _ = write!(line, " @{address}");
+    }
+    if let Some(parental) = item.parental {
+        let _ = write!(line, " parental {parental}");
+    }
+    if let Some(kind) = item.ptz_type {
+        let _ = write!(line, " PTZ {kind}");
     }
     if let Some(status) = item.status {
         let _ = write!(line, " {}", status.as_str());
