@@ -135,7 +135,7 @@ fn is_rtsp(body: &[u8]) -> bool {
 
 /// A document in a line.
 fn document(document: &Document) -> String {
-    let sn = document.sn.map_or("-".to_owned(), |sn| sn.to_string());
+    let sn = document.sn.map_or_else(|| "-".to_owned(), |sn| sn.to_string());
     let head = format!("{} {} {sn} {}: ", document.root.as_str(), document.cmd_type, document.device_id);
     head + &match &document.body {
         Body::Catalog(catalog) => {

@@ -1,4 +1,4 @@
-//! What the platform asks of devices and has them do (GB/T 28181 annex A.2.3 and A.2.4).
+//! What the platform asks of devices and has them do (GB/T 28181-2016 annex A.2.3 and A.2.4).
 
 use std::fmt::{self, Write};
 
