@@ -34,8 +34,12 @@ impl Gateway {
     pub async fn replay(&self, channel: &str, start: i64, end: i64) -> Result<Playback, Error> {
         let period = Period::new(start, end)?;
         let (channel, device) = self.playable(channel).await?;
-        let plan =
-            Plan { kind: StreamKind::History, device, channel: channel.clone(), period: Some(period.unsigned()) };
+        let plan = Plan {
+            kind: StreamKind::History,
+            device,
+            channel: channel.clone(),
+            period: Some(period.unsigned()),
+        };
         let gateway = self.clone();
         // In a task of its own: a caller who hangs up must not leave a dialog behind.
         let opening = self.0.tasks.spawn(async move { gateway.open(plan).await });
@@ -56,7 +60,8 @@ impl Gateway {
         self.0.queries.end_list(sn);
         let zone = &self.0.zone;
         let periods = listed?.into_iter().filter_map(|(start, end)| {
-            let seconds = |time: DateTime| time.to_zoned(zone.clone()).ok().map(|time| time.timestamp().as_second());
+            let seconds =
+                |time: DateTime| time.to_zoned(zone.clone()).ok().map(|time| time.timestamp().as_second());
             Some((seconds(start)?, seconds(end)?))
         });
         Ok(RecordList::new(periods.collect(), asked, zone))
@@ -153,16 +158,18 @@ mod tests {
     #[test]
     fn a_list_is_complete_once_all_different_items_came() {
         assert_eq!(complete_after(&[part(Some(0), &[])]), [true]);
-        assert_eq!(complete_after(&[part(Some(3), &[2, 1]), part(Some(3), &[2, 1]), part(Some(3), &[0])]), [
-            false, false, true
-        ]);
+        assert_eq!(
+            complete_after(&[part(Some(3), &[2, 1]), part(Some(3), &[2, 1]), part(Some(3), &[0])]),
+            [false, false, true]
+        );
     }
 
     #[test]
     fn the_largest_total_counts_and_none_is_never_complete() {
-        assert_eq!(complete_after(&[part(Some(3), &[0]), part(Some(2), &[1]), part(Some(2), &[2])]), [
-            false, false, true
-        ]);
+        assert_eq!(
+            complete_after(&[part(Some(3), &[0]), part(Some(2), &[1]), part(Some(2), &[2])]),
+            [false, false, true]
+        );
         assert_eq!(complete_after(&[part(None, &[0])]), [false]);
     }
 }

@@ -66,7 +66,8 @@ impl Gateway {
     pub async fn record(&self, id: &str, query: Vec<(String, String)>) -> Result<String, Error> {
         let unknown = || Error::UnknownStream(id.to_owned());
         let id = StreamId::parse(id).map_err(|_| unknown())?;
-        let stream = self.0.streams.find(id).filter(|stream| stream.stage < Stage::Closing).ok_or_else(unknown)?;
+        let stream =
+            self.0.streams.find(id).filter(|stream| stream.stage < Stage::Closing).ok_or_else(unknown)?;
         let new = NewRecording {
             stream: id.to_string(),
             channel: stream.channel.to_string(),
@@ -191,12 +192,15 @@ impl Gateway {
             return Ok(());
         };
         let file = recorded(hook);
-        if row.state == RecordingState::Recording && self.0.media.is_recording(&row.stream).await.unwrap_or(false) {
+        if row.state == RecordingState::Recording
+            && self.0.media.is_recording(&row.stream).await.unwrap_or(false)
+        {
             self.0.store.add_recorded_file(part_of(&row), file).await?;
             return Ok(());
         }
         let url = self.file_url(&file.url);
-        let events = if self.0.recordings.hand_over(&row.id, &url) { Vec::new() } else { self.told_of(&row, &url) };
+        let events =
+            if self.0.recordings.hand_over(&row.id, &url) { Vec::new() } else { self.told_of(&row, &url) };
         self.0.store.finish_recording(row.id, file, events).await?;
         self.0.events.wake();
         Ok(())

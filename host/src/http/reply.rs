@@ -202,6 +202,7 @@ mod tests {
         use gateway::Error;
         let text = || "text".to_owned();
         let errors = [
+            Error::AlreadyRecording(text()),
             Error::BadAnswer("has no SDP"),
             Error::BadParameter(text()),
             Error::Busy,
@@ -215,9 +216,11 @@ mod tests {
             Error::Storage(store::Error::Closed),
             Error::TimedOut,
             Error::UnknownDevice(text()),
+            Error::UnknownRecording(text()),
             Error::UnknownStream(text()),
         ];
         insta::assert_snapshot!(lines(errors), @"
+        1002 400 视频流正在录制 (…)
         1003 408 设备应答错误 (…)
         1002 400 参数错误 (…)
         1003 503 系统繁忙 (…)
@@ -231,6 +234,7 @@ mod tests {
         1001 500 数据库错误 (…)
         1003 408 请求超时 (…)
         1002 400 设备不存在 (…)
+        1002 400 录制不存在 (…)
         1002 400 视频流不存在 (…)
         ");
     }
