@@ -1,9 +1,10 @@
 //! Every captured message and every torture test of RFC 4475 has a stated outcome and reaches
 //! it, and nothing panics on any part of any of them.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 
 use sluice::sip::core::{
+    Config, Endpoint, Peer,
     digest::{self, Algorithm, Credentials},
     framing::{self, Framed, StreamDecoder},
     message::{Message, Method},
@@ -100,6 +101,23 @@ fn every_torture_test_reaches_its_outcome() {
         files.iter().map(|(name, bytes)| (name.as_str(), outcome(&framing::datagram(bytes)))).collect();
     let stated: Vec<_> = TORTURE.iter().map(|(name, outcome)| (*name, (*outcome).to_owned())).collect();
     assert_eq!(reached, stated);
+}
+
+/// A response to nothing of ours is dropped, `bcast.dat` with its foreign Via among them.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
+fn a_response_that_nobody_asked_for_moves_nothing() {
+    let address = "192.0.2.1:5060".parse().expect("an address");
+    let mut endpoint = Endpoint::new(Config::default());
+    let mut responses = 0;
+    for (name, bytes) in all() {
+        if let Framed::Message(message @ Message::Response(_)) = framing::datagram(&bytes) {
+            endpoint.handle_message(Instant::now(), Peer::udp(address, address), message);
+            assert_eq!((endpoint.poll_event(), endpoint.poll_transmit()), (None, None), "{name}");
+            responses += 1;
+        }
+    }
+    assert!(responses > 20, "the corpus holds responses");
 }
 
 /// The index of RFC 4475 calls a message `valid` if a parser must take it.

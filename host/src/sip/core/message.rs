@@ -105,7 +105,7 @@ pub enum Message {
 
 impl Message {
     /// Reads one datagram: everything after the head is body, unless Content-Length says less
-    /// and is believed (see [`parse`]). Keep-alive bytes in front are `framing`'s business.
+    /// and is believed. Keep-alive bytes in front are `framing`'s business.
     pub fn parse(datagram: &[u8]) -> Result<Self, ParseError> {
         parse::datagram(datagram)
     }

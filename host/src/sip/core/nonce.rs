@@ -224,7 +224,8 @@ mod tests {
     const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
     const LIFETIME: Duration = Duration::from_secs(300);
 
-    /// A keeper and the clock it started at.
+    /// A keeper and the time it started at.
+    #[expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
     fn keeper(capacity: usize) -> (NonceKeeper, Instant) {
         let now = Instant::now();
         (NonceKeeper::with_capacity(now, [7; 32], LIFETIME, capacity), now)
