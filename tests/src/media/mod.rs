@@ -31,6 +31,8 @@ mod record;
 mod session;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;

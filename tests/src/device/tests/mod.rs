@@ -1,0 +1,29 @@
+//! The simulated device against a platform that is a bare socket and a script.
+
+mod fleet;
+mod lossy;
+mod platform;
+mod query;
+mod register;
+mod session;
+
+use std::time::Duration;
+
+use self::platform::Platform;
+use super::{Device, DeviceConfig};
+
+const ID: &str = "34020000001320000001";
+const PASSWORD: &str = "12345678";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A camera and the platform that it speaks to; T1 is short, so that losses do not take long.
+async fn camera() -> (Device, Platform) {
+    start(|config| config).await
+}
+
+async fn start(change: impl FnOnce(DeviceConfig) -> DeviceConfig) -> (Device, Platform) {
+    let platform = Platform::bind().await;
+    let config = DeviceConfig::camera(ID, PASSWORD, platform.address());
+    let config = DeviceConfig { t1: Duration::from_millis(20), speed: 50, ..config };
+    (change(config).start().await.unwrap(), platform)
+}
