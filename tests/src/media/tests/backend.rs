@@ -60,7 +60,7 @@ async fn answer(
 ) -> Response {
     let reply = inner.answers.lock().unwrap().get(&name).cloned();
     inner.came.push((name, body));
-    match reply.unwrap_or(Reply::Json(json!({"code": 0, "msg": "success"}))) {
+    match reply.unwrap_or_else(|| Reply::Json(json!({"code": 0, "msg": "success"}))) {
         Reply::After(delay, answer) => {
             tokio::time::sleep(delay).await;
             Json(answer).into_response()
