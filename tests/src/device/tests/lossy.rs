@@ -1,11 +1,11 @@
 //! A lossy wire.
 
-use super::{ID, camera};
+use super::{ID, impatient_camera};
 use crate::sip::Message;
 
 #[tokio::test]
 async fn a_lost_request_is_sent_again() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     device.behave(|behaviour| behaviour.lose_outgoing = 2);
     let script = async {
         let keepalive = platform.request("MESSAGE").await;
@@ -17,7 +17,7 @@ async fn a_lost_request_is_sent_again() {
 
 #[tokio::test]
 async fn a_lost_response_makes_a_retransmission_that_is_answered() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     device.behave(|behaviour| behaviour.lose_incoming = 1);
     let script = async {
         let first = platform.request("MESSAGE").await;
@@ -32,7 +32,7 @@ async fn a_lost_response_makes_a_retransmission_that_is_answered() {
 
 #[tokio::test]
 async fn everything_can_come_twice() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     device.behave(|behaviour| behaviour.duplicate = true);
     platform.send(&device, &platform.make("OPTIONS", ID, "c", 1)).await;
     assert_eq!(platform.datagram().await, platform.datagram().await);
@@ -40,7 +40,7 @@ async fn everything_can_come_twice() {
 
 #[tokio::test]
 async fn a_retransmitted_request_gets_the_same_answer() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     let request = platform.make("OPTIONS", ID, "c", 1);
     platform.send(&device, &request).await;
     let first = platform.datagram().await;
@@ -50,7 +50,7 @@ async fn a_retransmitted_request_gets_the_same_answer() {
 
 #[tokio::test]
 async fn a_deaf_device_answers_nothing_until_it_hears_again() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     device.behave(|behaviour| behaviour.deaf = true);
     let request = platform.make("OPTIONS", ID, "c", 1);
     platform.send(&device, &request).await;

@@ -16,7 +16,12 @@ const ID: &str = "34020000001320000001";
 const PASSWORD: &str = "12345678";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A camera and the platform that it speaks to; T1 is short, so that losses do not take long.
+/// A camera that sends again after 20 ms, for tests that wait for that.
+async fn impatient_camera() -> (Device, Platform) {
+    start(|config| DeviceConfig { t1: Duration::from_millis(20), ..config }).await
+}
+
+/// A camera and the platform that it speaks to. Its media is fast.
 async fn camera() -> (Device, Platform) {
     start(|config| config).await
 }
@@ -24,6 +29,6 @@ async fn camera() -> (Device, Platform) {
 async fn start(change: impl FnOnce(DeviceConfig) -> DeviceConfig) -> (Device, Platform) {
     let platform = Platform::bind().await;
     let config = DeviceConfig::camera(ID, PASSWORD, platform.address());
-    let config = DeviceConfig { t1: Duration::from_millis(20), speed: 50, ..config };
+    let config = DeviceConfig { speed: 50, ..config };
     (change(config).start().await.unwrap(), platform)
 }

@@ -27,11 +27,7 @@ async fn a_catalog_comes_in_parts_with_names_in_gb18030() {
     let channels = channel_ids(ID, 3);
     assert_eq!(channels, ["34020000001310000001", "34020000001310000002", "34020000001310000003"]);
     let ids = channels.clone();
-    let (device, platform) = start(move |config| {
-        let recorder = DeviceConfig::recorder(ID, "x", config.platform, ids);
-        DeviceConfig { t1: config.t1, ..recorder }
-    })
-    .await;
+    let (device, platform) = start(move |config| DeviceConfig::recorder(ID, "x", config.platform, ids)).await;
     device.set_channel_status(&channels[2], "OFF");
     platform.send(&device, &platform.query(ID, &catalog())).await;
     platform.status("MESSAGE", 200).await;

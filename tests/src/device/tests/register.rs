@@ -1,6 +1,6 @@
 //! Registration.
 
-use super::{ID, PASSWORD, camera, start};
+use super::{ID, PASSWORD, camera, impatient_camera, start};
 use crate::device::{Credentials, DeviceConfig, DeviceError, DeviceEvent, Transport};
 use crate::digest::{Algorithm, Challenge, Login, Request};
 use crate::sip::{Framer, Message};
@@ -109,7 +109,7 @@ async fn old_nonces_and_replays_are_sent_unasked() {
 
 #[tokio::test]
 async fn a_silent_platform_is_given_up() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     let error = device.register().await.unwrap_err();
     assert!(matches!(&error, DeviceError::NoAnswer { method } if method == "REGISTER"), "{error:?}");
     // Retransmissions are the same request.

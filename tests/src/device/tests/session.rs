@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::platform::{Platform, offer};
-use super::{ID, PATIENCE, camera, start};
+use super::{ID, PATIENCE, camera, impatient_camera, start};
 use crate::device::{Answer, Device, DeviceConfig, DeviceEvent, SsrcLine};
 use crate::rtp::{self, Deframer, Packet};
 use crate::sip::{Message, param, user_of};
@@ -58,7 +58,7 @@ async fn media_flows_after_the_ack_until_bye() {
 
 #[tokio::test]
 async fn the_answer_repeats_what_the_offer_asked_for() {
-    let (device, platform) = camera().await;
+    let (device, platform) = impatient_camera().await;
     let media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let sdp = offer(media.local_addr().unwrap(), "RTP/AVP", "", "Play");
     let invite = platform.invite(ID, CALL, &sdp);
