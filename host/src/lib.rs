@@ -10,10 +10,14 @@
 //!         sip::core    gb28181           codecs and machines: no tokio, no clock, no I/O
 //! ```
 
+pub mod config;
 pub mod gateway;
 pub mod gb28181;
 pub mod http;
 pub mod media;
 pub mod plugin;
+mod run;
 pub mod sip;
 pub mod store;
+
+pub use run::{Error, Server};

@@ -1,1 +1,3 @@
-//! Whole flows.
+//! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
+
+mod live;

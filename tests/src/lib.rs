@@ -6,8 +6,9 @@
 //! | [`media`] | a simulated ZLMediaKit: its HTTP API, its hooks, its way with RTP, its delays |
 //! | [`journal`] | what either saw, awaited with a deadline instead of a sleep |
 //! | [`sip`], [`digest`], [`rtp`] | the wire formats, written apart from the gateway's |
+//! | [`site`] | a gateway with a media server and a caller: in process, or as a process to be killed |
 //!
-//! Nothing here uses the gateway's code. Every socket is bound to port 0 of 127.0.0.1.
+//! The simulators use none of the gateway's code. Every socket is bound to port 0 of 127.0.0.1.
 //!
 //! ```no_run
 //! use sluice_tests::device::{DeviceConfig, DeviceEvent};
@@ -38,3 +39,4 @@ pub mod media;
 mod random;
 pub mod rtp;
 pub mod sip;
+pub mod site;

@@ -1,1 +1,121 @@
 //! The domain: the only place where the doors meet.
+//!
+//! | file | its one job |
+//! | --- | --- |
+//! | `answer` | what comes in by SIP, one `match` on method and CmdType |
+//! | `register` | REGISTER: policy asked, session kept, 200 after the store |
+//! | `registry` | which devices there are and where they can be reached |
+//! | `query` | DeviceInfo and Catalog, asked and gathered |
+//! | `account` | user and channel devices, issued and withdrawn |
+//! | `live` | play: one live stream a channel |
+//! | `invite` | opening a media session, along the standard's sequence chart |
+//! | `stream` | open streams and what happens to them |
+//! | `close` | stop, BYE, and everything that ends a stream |
+//! | `hook` | what the media server tells |
+//! | `permit` | the `sign` policy for calls, playbacks and publishes |
+//! | `event` | notifications, stored first and delivered in order |
+//! | `janitor` | silence, deadlines, and the comparison with the media server |
+//! | `outbound` | requests to devices |
+//! | `resume` | what was there when the gateway last ran |
+//! | `view` | a user device as callers see it |
+
+mod account;
+mod answer;
+mod clock;
+mod close;
+mod error;
+mod event;
+mod hook;
+mod invite;
+mod janitor;
+mod live;
+mod outbound;
+mod permit;
+mod query;
+mod register;
+mod registry;
+mod resume;
+mod stream;
+mod view;
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::media::MediaServer;
+use crate::plugin::{Plugins, Secret};
+use crate::sip::Sip;
+use crate::sip::core::nonce::NonceKeeper;
+use crate::store::{NewEvent, Store};
+
+pub use close::Stopped;
+pub use error::Error;
+pub use live::Playback;
+pub use permit::Call;
+pub use resume::Readiness;
+pub use view::{SysInfo, UserDevice};
+
+/// The gateway. A cheap handle; all clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+/// The four doors, opened.
+pub struct Doors {
+    pub media: MediaServer,
+    pub plugins: Plugins,
+    pub sip: Sip,
+    pub store: Store,
+}
+
+/// What the gateway is made of: the doors, and what it remembers between two messages.
+struct Inner {
+    config: Config,
+    /// The civil time that devices speak.
+    zone: jiff::tz::TimeZone,
+    /// `http.secret`, for the policies that sign.
+    sign_key: Secret,
+    media: MediaServer,
+    plugins: Plugins,
+    sip: Sip,
+    store: Store,
+    registry: registry::Registry,
+    queries: query::Queries,
+    streams: stream::Streams,
+    /// Remembers the nonces that were used; held for one look-up.
+    nonces: Mutex<NonceKeeper>,
+    events: event::Outbox,
+    /// Asks the janitor to compare streams and media server now.
+    check_wanted: Notify,
+    /// Work that outlives the message or call that began it.
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Gateway {
+    /// Work that ends with the gateway at the latest.
+    fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.0.stopping.clone();
+        self.0.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
+    /// Stores events, and wakes who sends them.
+    async fn tell(&self, events: Vec<NewEvent>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.0.store.enqueue(events).await?;
+            self.0.events.wake();
+        }
+        Ok(())
+    }
+
+    pub fn hook_token(&self) -> &str {
+        &self.0.config.media.hook_token
+    }
+}

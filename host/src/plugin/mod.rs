@@ -1,1 +1,142 @@
 //! The door to policy: sandboxed WebAssembly components.
+//!
+//! [`Plugins`] asks them. Its arguments and answers are the records of `wit/` themselves. A call is synchronous
+//! and takes about a microsecond, so it is made in line, on the worker that needs the answer.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `bindings` | the contract in Rust |
+//! | `set`, `load`, `cache` | from the folder to plugins in force |
+//! | `instance`, `exports` | a plugin, its warm instances and their functions |
+//! | `host`, `secret` | what guests may call |
+//! | `engine`, `limits` | the sandbox: time and memory |
+//! | `account`, `health`, `figures` | what is kept of a plugin beside its instances |
+//! | `answer` | answers held against the contract |
+
+mod account;
+mod answer;
+mod bindings;
+mod cache;
+mod engine;
+mod error;
+mod exports;
+mod figures;
+mod health;
+mod host;
+mod instance;
+mod limits;
+mod load;
+mod secret;
+mod set;
+
+use arc_swap::ArcSwap;
+use wasmtime::component::Resource;
+
+pub use bindings::{
+    exports::sluice::policy::{auth, cleanup, notify, sign, vendor},
+    sluice::policy::types,
+};
+pub use error::{Error, Fault, LoadError, Role};
+pub use figures::Figures;
+pub use limits::Limits;
+pub use secret::{Credential, Secret};
+pub use set::Settings;
+
+use host::Lent;
+use set::PluginSet;
+
+/// The plugins in force. Shared by all workers.
+pub struct Plugins {
+    /// Replaced as a whole; a call goes on with the set that it began with.
+    set: ArcSwap<PluginSet>,
+}
+
+/// How one plugin tells an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formatted {
+    /// The plugin, which also judges the receiver's answers: see [`Plugins::accepted`].
+    pub plugin: String,
+    /// To be sent one after the other; may be empty.
+    pub requests: Vec<notify::HttpRequest>,
+}
+
+/// Every secret of a call has this handle: there is never more than one, see [`Lent`].
+const HANDLE: u32 = 0;
+
+impl Plugins {
+    /// Loads what `settings` name.
+    ///
+    /// Errors: a plugin is missing or cannot be used; the text says which and what to do.
+    pub fn load(settings: &Settings) -> Result<Self, LoadError> {
+        Ok(Self { set: ArcSwap::from_pointee(PluginSet::load(settings)?) })
+    }
+
+    /// Decides on a REGISTER. `credential` is none for a device that nobody issued.
+    ///
+    /// Errors: there is no decision. The device is to be answered 503.
+    pub fn register(
+        &self,
+        request: &auth::Registration,
+        credential: Option<Credential>,
+    ) -> Result<auth::Verdict, Error> {
+        let handle = credential.is_some().then(|| Resource::new_borrow(HANDLE));
+        let lent = credential.map_or(Lent::Nothing, Lent::Credential);
+        let set = self.set.load();
+        set.auth.call(
+            lent,
+            |exports, store| exports.auth()?.call_register(store, request, handle),
+            answer::admission,
+        )
+    }
+
+    /// Decides on an API call, a playback or a publish; `key` is `http.secret`.
+    ///
+    /// Errors: there is no decision. The caller is to be answered 503, a viewer to be refused.
+    pub fn check_sign(&self, request: &sign::Request, key: &Secret) -> Result<sign::Verdict, Error> {
+        let lent = Lent::Key(key.clone());
+        let set = self.set.load();
+        let hook = |exports: &exports::Exports, store: &mut _| {
+            exports.sign()?.call_check(store, request, Resource::new_borrow(HANDLE))
+        };
+        set.sign.call(lent, hook, answer::permission)
+    }
+
+    /// How the plugins tell an event, in the order they are configured in; `key` is `http.secret`.
+    ///
+    /// Errors: one of them cannot tell it now. The event is to be kept and tried again.
+    pub fn format(&self, event: &notify::Event, key: &Secret) -> Result<Vec<Formatted>, Error> {
+        let set = self.set.load();
+        let format = |plugin: &instance::Plugin| {
+            let hook = |exports: &exports::Exports, store: &mut _| {
+                exports.notify()?.call_format(store, event, Resource::new_borrow(HANDLE))
+            };
+            let requests = plugin.call(Lent::Key(key.clone()), hook, answer::requests)?;
+            Ok(Formatted { plugin: plugin.name.clone(), requests })
+        };
+        set.notify.iter().map(|plugin| format(plugin)).collect()
+    }
+
+    /// Whether `plugin` finds that the receiver took `event`. A plugin that is not in force any more cannot
+    /// object.
+    ///
+    /// Errors: it cannot say; that counts as no.
+    pub fn accepted(
+        &self,
+        plugin: &str,
+        event: &notify::Event,
+        answer: &notify::Answer,
+    ) -> Result<bool, Error> {
+        let set = self.set.load();
+        let Some(plugin) = set.notify.iter().find(|candidate| candidate.name == plugin) else {
+            return Ok(true);
+        };
+        let hook =
+            |exports: &exports::Exports, store: &mut _| exports.notify()?.call_accepted(store, event, answer);
+        plugin.call(Lent::Nothing, hook, Ok)
+    }
+
+    /// What each plugin's calls came to.
+    pub fn figures(&self) -> Vec<Figures> {
+        self.set.load().all().map(|plugin| plugin.account.figures()).collect()
+    }
+}

@@ -1,3 +1,171 @@
 //! The door to SIP: sockets, and the loop that owns the core.
+//!
+//! [`bind`] opens the sockets and returns three things: [`Sip`], the handle with which the gateway
+//! asks and answers; the queue of [`Incoming`], what devices ask; and [`Driver`], to be spawned.
+//! A datagram goes from `udp` to `driver`, through [`core`], into that queue; the answer comes
+//! back through `handle` and goes out the same way. `tcp` does for connections what `udp` does for
+//! datagrams.
 
 pub mod core;
+mod counters;
+mod driver;
+mod handle;
+mod tcp;
+mod udp;
+mod waiting;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use self::{
+    core::{Endpoint, Peer, Request, Response, ServerId},
+    tcp::Connections,
+    udp::Socket,
+};
+pub use self::{
+    counters::{Counters, Snapshot},
+    driver::Driver,
+    handle::{Answer, Invite, Sip},
+};
+
+/// Where to listen, what to say of ourselves, and how much to hold. Every default works.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where datagrams come in; none: no UDP.
+    pub udp: Option<SocketAddr>,
+    /// Where connections come in; none: no TCP.
+    pub tcp: Option<SocketAddr>,
+    /// `host[:port]` that devices reach us at, for Via and Contact; none: the address that the
+    /// device's packets come to.
+    pub advertise: Option<String>,
+    /// User-Agent of our requests; none: no such line.
+    pub user_agent: Option<String>,
+    /// Most requests that wait for the gateway; beyond that a device is answered 503.
+    pub incoming: usize,
+    /// Most transactions under way (see [`core::Config`]).
+    pub max_pending: usize,
+    /// Most answered requests kept for repetitions (see [`core::Config`]).
+    pub max_answered: usize,
+    /// Most connections; beyond that a new one is closed at once.
+    pub max_connections: usize,
+    /// How long a connection may stay without a whole message or a keep-alive.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let core = core::Config::default();
+        Self {
+            udp: Some(SocketAddr::from(([0, 0, 0, 0], 5060))),
+            tcp: Some(SocketAddr::from(([0, 0, 0, 0], 5060))),
+            advertise: None,
+            user_agent: Some(concat!("sluice/", env!("CARGO_PKG_VERSION")).to_owned()),
+            incoming: 16_384,
+            max_pending: core.max_pending,
+            max_answered: core.max_answered,
+            max_connections: 100_000,
+            idle_timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What devices want of us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The ACK to a 2xx of ours.
+    Ack {
+        /// The INVITE that it belongs to.
+        id: ServerId,
+        /// The ACK.
+        request: Request,
+        /// Where it came from.
+        peer: Peer,
+    },
+    /// An INVITE was withdrawn; it is answered already.
+    Cancelled {
+        /// The INVITE.
+        id: ServerId,
+    },
+    /// A request that [`Sip::respond`] is to answer.
+    Request {
+        /// What `respond` wants to know it by.
+        id: ServerId,
+        /// The request; it is valid (see [`core::validate`]).
+        request: Request,
+        /// Where it came from.
+        peer: Peer,
+    },
+    /// A 2xx to an INVITE that nobody waits for any more. Acknowledge it with [`Sip::send`], then
+    /// end its dialog with BYE; it may come several times.
+    StrayAnswer {
+        /// The answer.
+        response: Response,
+        /// Where it came from.
+        peer: Peer,
+    },
+    /// A final answer of ours to an INVITE was never acknowledged.
+    Unacknowledged {
+        /// The INVITE.
+        id: ServerId,
+    },
+}
+
+/// Why a device was not reached, or a socket not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A socket cannot be opened.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Too many requests are under way.
+    #[error("too many SIP transactions are under way")]
+    Busy,
+    /// The driver has ended.
+    #[error("SIP is shut down")]
+    Closed,
+    /// What was to be sent as an INVITE is none; it was sent, and its answer is not awaited.
+    #[error("not an INVITE")]
+    NotInvite,
+    /// No final answer came in time (RFC 3261 §17.1, Timers B and F).
+    #[error("the device did not answer")]
+    TimedOut,
+    /// The connection to the device is gone.
+    #[error("the connection to the device is gone")]
+    Unreachable,
+}
+
+/// Opens the sockets. Must be called within a tokio runtime.
+pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), Error> {
+    let failed = |address| move |source| Error::Bind { address, source };
+    let udp = config.udp.map(|address| Socket::bind(address).map_err(failed(address))).transpose()?;
+    let limits = tcp::Limits { connections: config.max_connections, idle: config.idle_timeout };
+    let tcp = match config.tcp {
+        Some(address) => Connections::bind(address, limits).map_err(failed(address))?,
+        None => Connections::none(limits),
+    };
+    let endpoint = Endpoint::new(core::Config {
+        advertise: config.advertise.clone(),
+        user_agent: config.user_agent,
+        max_pending: config.max_pending,
+        max_answered: config.max_answered,
+    });
+    let counters = Arc::new(Counters::default());
+    let (commands, to_do) = mpsc::channel(COMMANDS);
+    let (to_gateway, incoming) = mpsc::channel(config.incoming);
+    let here = handle::Here {
+        udp: udp.as_ref().map(Socket::address),
+        tcp: tcp.address(),
+        udp_inode: udp.as_ref().and_then(Socket::inode),
+        advertise: config.advertise,
+    };
+    let sip = Sip::new(commands, here, Arc::clone(&counters));
+    Ok((sip, incoming, Driver::new(endpoint, (udp, tcp), (to_do, to_gateway), counters)))
+}
+
+/// Most commands that wait for the driver; beyond that callers wait.
+const COMMANDS: usize = 4_096;

@@ -1,1 +1,120 @@
-//! Builder.
+//! Builds policy components: crates in, components out.
+//!
+//! Used by `cargo plugins`, by the demo and by tests. What is up to date is left alone, and a file lock keeps
+//! builders apart, so that every test may call [`plugins`].
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `sources` | which crates are plugins, and whether they changed |
+//! | `toolchain` | which Rust builds for WebAssembly here |
+//! | `process` | child processes with a time limit |
+
+mod process;
+mod sources;
+mod toolchain;
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use wit_component::ComponentEncoder;
+
+use sources::Source;
+use toolchain::Toolchain;
+
+/// Builds every plugin crate of this workspace that has changed, and returns the folder with the components.
+///
+/// Errors: no toolchain for WebAssembly, or a crate that does not build.
+pub fn plugins() -> Result<PathBuf> {
+    let folder = target()?.join("plugins");
+    let work = target()?.join("wasm");
+    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&work)?;
+    let lock = File::create(work.join("build.lock"))?;
+    lock.lock().context("cannot lock the plugins' build folder")?;
+    let changed: Vec<Source> =
+        sources::plugins(&root())?.into_iter().filter(|source| !is_current(source, &folder, &work)).collect();
+    if !changed.is_empty() {
+        compile(&changed, &work)?;
+        changed.iter().try_for_each(|source| encode(source, &folder, &work))?;
+    }
+    Ok(folder)
+}
+
+/// Builds the gateway and returns the path of its binary.
+///
+/// Errors: it does not build.
+pub fn gateway(release: bool) -> Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).args(["build", "--quiet", "--package", "sluice", "--bin", "sluice"]);
+    cargo.arg("--target-dir").arg(target()?);
+    cargo.args(release.then_some("--release"));
+    let status = cargo.status().context("cannot run cargo")?;
+    ensure!(status.success(), "the gateway does not build");
+    Ok(target()?.join(if release { "release" } else { "debug" }).join("sluice"))
+}
+
+/// The workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// Cargo's target folder: where the environment says, else the workspace's own.
+fn target() -> Result<PathBuf> {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => Ok(std::path::absolute(folder)?),
+        None => Ok(root().join("target")),
+    }
+}
+
+fn is_current(source: &Source, folder: &Path, work: &Path) -> bool {
+    let stamp = fs::read_to_string(stamp(source, work));
+    folder.join(source.component()).exists() && stamp.is_ok_and(|stamp| stamp == source.fingerprint)
+}
+
+fn compile(sources: &[Source], work: &Path) -> Result<()> {
+    let toolchain = Toolchain::find(work)?;
+    let names: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
+    eprintln!("Building {} with {toolchain}", names.join(", "));
+    let mut cargo = toolchain.cargo();
+    cargo.current_dir(root()).args(["build", "--quiet", "--release", "--lib", "--target", toolchain::TARGET]);
+    cargo.arg("--target-dir").arg(work);
+    for name in &names {
+        cargo.args(["--package", name]);
+    }
+    // Small, and without what only a debugger reads.
+    for (key, value) in [("OPT_LEVEL", "s"), ("LTO", "true"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")] {
+        cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+    }
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    let status = cargo.status().with_context(|| format!("cannot run {toolchain}"))?;
+    ensure!(status.success(), "{} do not build with {toolchain}", names.join(", "));
+    toolchain.remember(work);
+    Ok(())
+}
+
+fn encode(source: &Source, folder: &Path, work: &Path) -> Result<()> {
+    let module = work.join(toolchain::TARGET).join("release").join(source.module());
+    let module = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
+    let component =
+        ComponentEncoder::default().validate(true).module(&module).and_then(ComponentEncoder::encode);
+    let component = component.with_context(|| format!("{} makes no component", source.name))?;
+    replace(&folder.join(source.component()), &component)?;
+    replace(&stamp(source, work), source.fingerprint.as_bytes())
+}
+
+fn stamp(source: &Source, work: &Path) -> PathBuf {
+    work.join(format!("{}.stamp", source.name))
+}
+
+/// Writes aside and renames: a gateway that watches the folder must not see half a component.
+fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let aside = path.with_extension("new");
+    fs::write(&aside, content).with_context(|| format!("cannot write {}", aside.display()))?;
+    fs::rename(&aside, path).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,251 @@
+//! What is wrong with a configuration that parses: each problem names its key, its line and the cure.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::{Config, Loaded, Mode, RtpPorts, RtpTransport};
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key as a dotted path, for example `sip.udp`.
+    pub key: &'static str,
+    /// Where the file sets it, counted from 1; none where the default or the environment does.
+    pub line: Option<usize>,
+    /// What is wrong and what cures it.
+    pub text: String,
+    /// Whether the gateway refuses to start; otherwise it is worth a look.
+    pub fatal: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.fatal { "error" } else { "warning" };
+        match self.line {
+            Some(line) => write!(f, "{kind}: line {line}: {}: {}", self.key, self.text),
+            None => write!(f, "{kind}: {}: {}", self.key, self.text),
+        }
+    }
+}
+
+/// All that is wrong with `loaded`, in the order of the file's sections.
+#[must_use]
+pub fn check(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let mut found = Findings { text: &loaded.text, problems: Vec::new() };
+    identity(config, &mut found);
+    sip(config, &mut found);
+    http(config, &mut found);
+    media(config, &mut found);
+    periods(config, &mut found);
+    urls(config, &mut found);
+    found.problems
+}
+
+struct Findings<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, key: &'static str, wrong: bool, text: impl FnOnce() -> String) {
+        self.push(key, wrong, true, text);
+    }
+
+    fn warning(&mut self, key: &'static str, wrong: bool, text: impl FnOnce() -> String) {
+        self.push(key, wrong, false, text);
+    }
+
+    fn push(&mut self, key: &'static str, wrong: bool, fatal: bool, text: impl FnOnce() -> String) {
+        if wrong {
+            let line = line_of(self.text, key);
+            self.problems.push(Problem { key, line, text: text(), fatal });
+        }
+    }
+}
+
+/// The line on which the file sets `key`, found by section and name.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let (wanted, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let mut section = String::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[') {
+            section = header.split(']').next().unwrap_or_default().trim().to_owned();
+        } else if section == wanted && line.split_once('=').is_some_and(|(left, _)| left.trim() == name) {
+            return Some(number + 1);
+        }
+    }
+    None
+}
+
+fn identity(config: &Config, found: &mut Findings<'_>) {
+    let platform = &config.platform;
+    found.error("platform.id", !digits(&platform.id, 20), || {
+        format!("\"{}\" is not 20 digits; write the id that this platform was given", platform.id)
+    });
+    found.error("platform.region", !digits(&platform.region, 10), || {
+        format!("\"{}\" is not ten digits; usually the first ten of platform.id", platform.region)
+    });
+    found.error("platform.timezone", jiff::tz::TimeZone::get(&platform.timezone).is_err(), || {
+        format!("\"{}\" is no time zone; write an IANA name such as Asia/Shanghai", platform.timezone)
+    });
+    found.error("platform.user_prefix", !digits(&platform.user_prefix, 14), || prefix(&platform.user_prefix));
+    found.error("platform.channel_prefix", !digits(&platform.channel_prefix, 14), || {
+        prefix(&platform.channel_prefix)
+    });
+    found.error("platform.channel_prefix", platform.channel_prefix == platform.user_prefix, || {
+        "is the same as user_prefix, so ids would be given twice; type digits 11 to 13 tell them apart".into()
+    });
+}
+
+fn prefix(value: &str) -> String {
+    format!("\"{value}\" is not 14 digits; the counter adds the other six")
+}
+
+fn digits(text: &str, count: usize) -> bool {
+    text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn sip(config: &Config, found: &mut Findings<'_>) {
+    let sip = &config.sip;
+    found.error("sip.udp", !socket_or_empty(&sip.udp), || address(&sip.udp, "0.0.0.0:5060"));
+    found.error("sip.tcp", !socket_or_empty(&sip.tcp), || address(&sip.tcp, "0.0.0.0:5060"));
+    found.error("sip.udp", sip.udp.is_empty() && sip.tcp.is_empty(), || {
+        "neither udp nor tcp is on, so no device can register; set one of them".into()
+    });
+    found.error("sip.advertise", !host_port_or_empty(&sip.advertise), || {
+        address(&sip.advertise, "203.0.113.7:5060")
+    });
+}
+
+fn http(config: &Config, found: &mut Findings<'_>) {
+    let http = &config.http;
+    found.error("http.listen", http.listen.parse::<SocketAddr>().is_err(), || {
+        address(&http.listen, "0.0.0.0:8090")
+    });
+    found.error("http.secret", config.mode == Mode::Release && http.secret.is_empty(), || {
+        "is empty, so nobody could sign a call; `sluice init FILE` writes a random one, \
+         or mode = \"debug\" checks no sign"
+            .into()
+    });
+}
+
+fn media(config: &Config, found: &mut Findings<'_>) {
+    let media = &config.media;
+    found.error("media.rtp", !ip_port(&media.rtp), || address(&media.rtp, "192.0.2.10:10000"));
+    let single = media.rtp_ports == RtpPorts::Single;
+    found.error("media.rtp_transport", single && media.rtp_transport == RtpTransport::TcpActive, || {
+        "\"tcp-active\" needs a server for each stream; set rtp_ports = \"each\"".into()
+    });
+    found.warning("media.secret", media.secret.is_empty(), || {
+        "is empty; ZLMediaKit refuses calls without its api.secret, which its config.ini shows".into()
+    });
+    found.warning("media.hook_token", media.hook_token.is_empty(), || {
+        "is empty, so whoever reaches http.listen can send hooks; set one and add ?token= to the hook URLs"
+            .into()
+    });
+}
+
+fn periods(config: &Config, found: &mut Findings<'_>) {
+    let zero = || "is 0; it takes at least 1".to_owned();
+    found.error("sip.invite_timeout_secs", config.sip.invite_timeout_secs == 0, zero);
+    found.error("sip.keepalive_interval_secs", config.sip.keepalive_interval_secs == 0, zero);
+    found.error("sip.keepalive_misses", config.sip.keepalive_misses == 0, zero);
+    found.error("stream.start_timeout_secs", config.stream.start_timeout_secs == 0, zero);
+    found.error("stream.check_interval_secs", config.stream.check_interval_secs == 0, zero);
+    found.error("record.max", config.record.max == 0 || config.record.max < -1, || {
+        format!("{} is no limit in seconds; -1 is none", config.record.max)
+    });
+    found.error("notify.retry_min_ms", config.notify.retry_min_ms == 0, zero);
+    found.error("notify.retry_max_ms", config.notify.retry_max_ms < config.notify.retry_min_ms, || {
+        "is less than retry_min_ms".into()
+    });
+}
+
+fn urls(config: &Config, found: &mut Findings<'_>) {
+    let Config { media, notify, .. } = config;
+    let web: &[&str] = &["http://", "https://"];
+    for (key, value, schemes) in [
+        ("media.api", &media.api, web),
+        ("media.http", &media.http, web),
+        ("media.ws", &media.ws, &["ws://", "wss://"]),
+        ("media.rtmp", &media.rtmp, &["rtmp://", "rtmps://"]),
+        ("media.rtsp", &media.rtsp, &["rtsp://", "rtsps://"]),
+    ] {
+        found.error(key, !begins(value, schemes), || format!("\"{value}\" does not begin {}", schemes[0]));
+    }
+    for (key, value) in [
+        ("notify.users_register", &notify.users_register),
+        ("notify.users_active", &notify.users_active),
+        ("notify.devices_active", &notify.devices_active),
+        ("notify.records_stop", &notify.records_stop),
+    ] {
+        found.error(key, !value.is_empty() && !begins(value, web), || {
+            format!("\"{value}\" does not begin http://; \"\" sends nothing")
+        });
+    }
+}
+
+fn begins(value: &str, schemes: &[&str]) -> bool {
+    schemes.iter().any(|scheme| value.len() > scheme.len() && value.starts_with(scheme))
+}
+
+fn address(value: &str, example: &str) -> String {
+    format!("\"{value}\" is no address with a port; write it like {example}")
+}
+
+fn socket_or_empty(value: &str) -> bool {
+    value.is_empty() || value.parse::<SocketAddr>().is_ok()
+}
+
+fn ip_port(value: &str) -> bool {
+    value.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0 && !address.ip().is_unspecified())
+}
+
+fn host_port_or_empty(value: &str) -> bool {
+    value.is_empty()
+        || value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn problems(text: &str) -> Vec<String> {
+        let config = parse(text, []).expect("the text parses");
+        check(&Loaded { config, text: text.into() }).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_debug_configuration_with_secrets_has_no_problem() {
+        let text = "mode = \"debug\"\n[media]\nsecret = \"s\"\nhook_token = \"t\"\n";
+        assert_eq!(problems(text), [""; 0]);
+    }
+
+    #[test]
+    fn release_without_a_secret_names_line_and_cure() {
+        let text = "[http]\n\nsecret = \"\"\n[media]\nsecret = \"s\"\nhook_token = \"t\"\n";
+        let cure = "error: line 3: http.secret: is empty, so nobody could sign a call; \
+                    `sluice init FILE` writes a random one, or mode = \"debug\" checks no sign";
+        assert_eq!(problems(text), [cure]);
+    }
+
+    #[test]
+    fn each_wrong_value_is_named_with_its_line() {
+        let text = "mode = \"debug\"\n[platform]\nid = \"12\"\n[sip]\nudp = \"5060\"\n[media]\nsecret = \"s\"\n\
+                    hook_token = \"t\"\nrtp = \"0.0.0.0:1\"\nrtp_transport = \"tcp-active\"\n[record]\nmax = 0\n";
+        assert_eq!(
+            problems(text),
+            [
+                "error: line 3: platform.id: \"12\" is not 20 digits; write the id that this platform was given",
+                "error: line 5: sip.udp: \"5060\" is no address with a port; write it like 0.0.0.0:5060",
+                "error: line 9: media.rtp: \"0.0.0.0:1\" is no address with a port; write it like 192.0.2.10:10000",
+                "error: line 10: media.rtp_transport: \"tcp-active\" needs a server for each stream; \
+                 set rtp_ports = \"each\"",
+                "error: line 12: record.max: 0 is no limit in seconds; -1 is none",
+            ]
+        );
+    }
+}

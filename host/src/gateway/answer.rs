@@ -1,0 +1,155 @@
+//! What comes in by SIP: one `match` on the method, one on what a MESSAGE or NOTIFY says.
+
+use tokio::sync::mpsc;
+
+use crate::gb28181::DeviceId;
+use crate::gb28181::manscdp::{self, Body, Document, Keepalive};
+use crate::sip::Incoming;
+use crate::sip::core::Peer;
+use crate::sip::core::message::{Method, Request, Response};
+use crate::store::Touch;
+
+use super::registry::Sender;
+use super::{Error, Gateway, clock};
+
+/// What we take from devices. INVITE and SUBSCRIBE go the other way.
+const ALLOW: &str = "ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, REGISTER";
+
+/// Seconds after which a device may try again what we could not decide.
+const RETRY_AFTER: &str = "5";
+
+impl Gateway {
+    /// Answers what comes in until the SIP door closes. Each request is worked on in a task of its own, so that
+    /// none waits for another's database.
+    pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
+        while let Some(item) = incoming.recv().await {
+            let gateway = self.clone();
+            match item {
+                Incoming::Request { id, request, peer } => {
+                    self.in_background(async move {
+                        let response = gateway.answer(&request, peer).await;
+                        // It fails only when SIP is shut down, and then nobody is left to answer.
+                        let _ = gateway.0.sip.respond(id, response).await;
+                    });
+                }
+                Incoming::StrayAnswer { response, peer } => {
+                    self.in_background(async move { gateway.end_stray_answer(&response, peer).await });
+                }
+                Incoming::Ack { .. } | Incoming::Cancelled { .. } | Incoming::Unacknowledged { .. } => {}
+            }
+        }
+    }
+
+    async fn answer(&self, request: &Request, peer: Peer) -> Response {
+        let answered = match request.method {
+            Method::Bye => self.hung_up(request).await,
+            Method::Info => self.info(request).await,
+            Method::Message | Method::Notify => self.told(request, peer).await,
+            Method::Options => Ok(request.respond(200).with("Allow", ALLOW)),
+            Method::Register => self.register(request, peer).await,
+            _ => Ok(request.respond(405).with("Allow", ALLOW)),
+        };
+        answered.unwrap_or_else(|error| refusal(request, peer, &error))
+    }
+
+    /// BYE from the device (RFC 3261 §15.1.2).
+    async fn hung_up(&self, request: &Request) -> Result<Response, Error> {
+        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
+        let Some(stream) = stream else { return Ok(request.respond(481)) };
+        let gateway = self.clone();
+        self.in_background(async move { gateway.close_hung_up(stream.id, "the device hung up").await });
+        Ok(request.respond(200))
+    }
+
+    /// INFO inside one of our dialogs; some devices tell the end of a file so.
+    async fn info(&self, request: &Request) -> Result<Response, Error> {
+        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
+        Ok(request.respond(if stream.is_some() { 200 } else { 481 }))
+    }
+
+    /// MESSAGE or NOTIFY with a MANSCDP body.
+    async fn told(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
+        let document = match manscdp::parse(&request.body) {
+            Ok(document) => document,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "body not understood");
+                return Ok(request.respond(400).with_reason(error.to_string()));
+            }
+        };
+        if let Body::MediaStatus(status) = &document.body
+            && self.file_ended(request, status)
+        {
+            return Ok(request.respond(200));
+        }
+        let Some(device) = self.sender(request, &document, peer) else {
+            return Ok(request.respond(403).with_reason("Not registered"));
+        };
+        self.take(&device, document).await?;
+        Ok(request.respond(200))
+    }
+
+    /// The end of a recorded file (NotifyType 121). It is known by its Call-ID alone: Hikvision names the channel
+    /// where the standard has the device.
+    fn file_ended(&self, request: &Request, status: &manscdp::MediaStatus) -> bool {
+        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
+        let Some(stream) = stream.filter(|_| status.is_end()) else { return false };
+        let gateway = self.clone();
+        self.in_background(async move { gateway.close(stream.id, "the recording ended").await });
+        true
+    }
+
+    /// The registered device that speaks: From's user, or where that is a domain or a channel, the body's
+    /// DeviceID.
+    fn sender(&self, request: &Request, document: &Document, peer: Peer) -> Option<DeviceId> {
+        let from = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok());
+        let claimed = from.into_iter().chain([document.device_id.clone()]);
+        for device in claimed {
+            match self.0.registry.hear(&device, peer, tokio::time::Instant::now()) {
+                Sender::Stranger => {}
+                Sender::Known => return Some(device),
+                Sender::Back => {
+                    self.came_back(&device);
+                    return Some(device);
+                }
+            }
+        }
+        None
+    }
+
+    async fn take(&self, device: &DeviceId, document: Document) -> Result<(), Error> {
+        let seen = Touch { seen_at: Some(clock::seconds()), ..Touch::default() };
+        match document.body {
+            Body::Catalog(catalog) => self.take_catalog(device, document.sn, catalog).await,
+            Body::DeviceInfo(info) => self.take_device_info(device, info).await,
+            Body::Keepalive(keepalive) => self.keepalive(device, &keepalive).await,
+            _ => {
+                self.0.store.touch(device.as_str(), seen);
+                tracing::debug!(device.id = %device, cmd = %document.cmd_type, "nothing to do");
+                Ok(())
+            }
+        }
+    }
+
+    /// A keepalive (GB/T 28181 §9.6).
+    async fn keepalive(&self, device: &DeviceId, keepalive: &Keepalive) -> Result<(), Error> {
+        let now = clock::seconds();
+        let active = if keepalive.is_ok() { now } else { -1 };
+        let source = self.0.registry.peer(device).map(|peer| peer.remote.to_string());
+        let touch = Touch { active: Some(active), seen_at: Some(now), source, expires_at: None };
+        self.0.store.touch(device.as_str(), touch);
+        self.tell(self.user_activity(device, &keepalive.status)).await
+    }
+}
+
+/// The one place where an error becomes a SIP status.
+fn refusal(request: &Request, peer: Peer, error: &Error) -> Response {
+    match error {
+        Error::Denied(_) => request.respond(403),
+        Error::UnknownDevice(_) => request.respond(404),
+        Error::BadParameter(_) => request.respond(400),
+        _ => {
+            tracing::error!(%peer, method = %request.method, %error, "request could not be worked on");
+            request.respond(503).with("Retry-After", RETRY_AFTER)
+        }
+    }
+}

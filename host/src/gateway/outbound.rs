@@ -1,0 +1,60 @@
+//! Requests to devices, as every device takes them.
+
+use crate::gb28181::DeviceId;
+use crate::sip::core::Peer;
+use crate::sip::core::message::{Method, Request, Response};
+
+use super::{Error, Gateway};
+
+const MANSCDP: &str = "Application/MANSCDP+xml";
+
+impl Gateway {
+    /// A request outside any dialog: `target` at the address that its packets come from.
+    ///
+    /// No To tag (Mercury refuses one outside a dialog), and always a From tag (Dahua wants one).
+    pub(super) fn outbound(&self, method: Method, target: &DeviceId, peer: Peer) -> Result<Request, Error> {
+        let platform = &self.0.config.platform;
+        let uri = format!("sip:{target}@{}", peer.remote);
+        let cseq = format!("1 {method}");
+        Ok(Request::new(method, uri.clone())
+            .with("From", format!("<sip:{}@{}>;tag={}", platform.id, platform.region, token()?))
+            .with("To", format!("<{uri}>"))
+            .with("Call-ID", format!("{}@{}", token()?, platform.region))
+            .with("CSeq", cseq))
+    }
+
+    /// Our own address as `peer` knows it, for Contact.
+    pub(super) fn contact(&self, peer: Peer) -> String {
+        let advertise = &self.0.config.sip.advertise;
+        let local = if advertise.is_empty() { peer.local.to_string() } else { advertise.clone() };
+        let suffix = if peer.is_reliable() { ";transport=tcp" } else { "" };
+        format!("<sip:{}@{local}{suffix}>", self.0.config.platform.id)
+    }
+
+    /// This platform's own id.
+    pub(super) fn platform_id(&self) -> Result<DeviceId, Error> {
+        DeviceId::parse(&self.0.config.platform.id).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// Sends a MANSCDP body to `device` as a MESSAGE (GB/T 28181 §9.5) and waits for its final answer.
+    ///
+    /// # Errors
+    /// When the device is offline, does not answer, or answers with no success.
+    pub(super) async fn message(&self, device: &DeviceId, body: Vec<u8>) -> Result<Response, Error> {
+        let peer = self.0.registry.peer(device).ok_or_else(|| Error::Offline(device.to_string()))?;
+        let request = self.outbound(Method::Message, device, peer)?.with_body(MANSCDP, body);
+        let response = self.0.sip.request(peer, request).await?;
+        if (200..300).contains(&response.status) {
+            Ok(response)
+        } else {
+            Err(Error::Refused(response.status))
+        }
+    }
+}
+
+/// 16 random hexadecimal digits, for tags and Call-IDs (RFC 3261 §19.3).
+pub(super) fn token() -> Result<String, Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}

@@ -1,0 +1,210 @@
+//! What a device is asked after it registered: DeviceInfo and Catalog (GB/T 28181 §9.5), and how the parts of
+//! a catalog are gathered.
+//!
+//! Items count as they come, in any order and however often. Channels vanish only after a sync that is
+//! complete: every part named the same total, and that many different channels came.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::gb28181::manscdp::{self, Catalog, DeviceInfo};
+use crate::gb28181::{Charset, DeviceId};
+use crate::store::{self, Applied, CatalogBatch, CatalogItem, NewEvent};
+
+use super::event::Kind;
+use super::{Error, Gateway, clock};
+
+/// How long the parts of a catalog may take. A large platform's first part can take minutes.
+const SYNC_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often a device is asked again that does not take a query.
+const ATTEMPTS: u32 = 3;
+
+/// Wait between two attempts.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Queries that are open.
+#[derive(Debug, Default)]
+pub(super) struct Queries {
+    sequence: AtomicU32,
+    /// The newest catalog query of each device; nothing under the lock waits.
+    syncs: Mutex<HashMap<DeviceId, Sync>>,
+}
+
+/// A catalog that comes in parts.
+#[derive(Debug)]
+struct Sync {
+    sn: u32,
+    /// The store's number for it, which its channels are marked with.
+    generation: i64,
+    total: Option<u32>,
+    /// Parts named different totals: nothing may vanish for it.
+    disputed: bool,
+    seen: HashSet<DeviceId>,
+    began: Instant,
+}
+
+impl Queries {
+    /// Numbers of queries begin at random, so that answers to those of an earlier run fit none of this one.
+    pub(super) fn starting_at(sequence: u32) -> Self {
+        Self { sequence: AtomicU32::new(sequence & 0x3FFF_FFFF), ..Self::default() }
+    }
+
+    fn next_sn(&self) -> u32 {
+        self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & 0x7FFF_FFFF
+    }
+
+    /// Begins a sync; an older one of the same device is forgotten.
+    fn begin(&self, device: DeviceId, sn: u32, generation: i64, now: Instant) {
+        let sync = Sync { sn, generation, total: None, disputed: false, seen: HashSet::new(), began: now };
+        let mut syncs = self.lock();
+        syncs.retain(|_, sync| now.duration_since(sync.began) < SYNC_PATIENCE);
+        syncs.insert(device, sync);
+    }
+
+    /// The generation that a part under `sn` belongs to; none if nobody asked for it.
+    fn generation(&self, device: &DeviceId, sn: Option<u32>) -> Option<i64> {
+        self.lock().get(device).filter(|sync| Some(sync.sn) == sn).map(|sync| sync.generation)
+    }
+
+    /// Counts a part. The generation when it was the last one missing.
+    fn gather(&self, device: &DeviceId, sn: Option<u32>, catalog: &Catalog) -> Option<i64> {
+        let mut syncs = self.lock();
+        let sync = syncs.get_mut(device).filter(|sync| Some(sync.sn) == sn)?;
+        sync.disputed |= catalog.skipped > 0 || catalog.sum_num.is_none();
+        sync.disputed |= sync.total.is_some() && sync.total != catalog.sum_num;
+        sync.total = sync.total.or(catalog.sum_num);
+        sync.seen.extend(catalog.items.iter().map(|item| item.device_id.clone()));
+        let complete = sync.total.is_some_and(|total| usize::try_from(total) == Ok(sync.seen.len()));
+        if !complete {
+            return None;
+        }
+        let generation = (!sync.disputed).then_some(sync.generation);
+        syncs.remove(device);
+        generation
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Sync>> {
+        self.syncs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gateway {
+    /// Asks a device what it is and which channels it has, once it has had time to come to itself (Dahua
+    /// answers 403 to a query that comes at once).
+    pub(super) fn describe_soon(&self, device: &DeviceId) {
+        let (gateway, device) = (self.clone(), device.clone());
+        let delay = Duration::from_millis(self.0.config.sip.query_delay_ms);
+        self.in_background(async move {
+            tokio::time::sleep(delay).await;
+            gateway.persist("DeviceInfo", &device, || gateway.ask_device_info(&device)).await;
+            gateway.persist("Catalog", &device, || gateway.ask_catalog(&device)).await;
+        });
+    }
+
+    /// Tries a query again while the device is there and does not take it.
+    async fn persist<F: Future<Output = Result<(), Error>>>(
+        &self,
+        what: &str,
+        device: &DeviceId,
+        ask: impl Fn() -> F,
+    ) {
+        for _ in 0..ATTEMPTS {
+            match ask().await {
+                Ok(()) | Err(Error::Offline(_)) => return,
+                Err(error) => tracing::info!(device.id = %device, %error, "{what} query not taken"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask_device_info(&self, device: &DeviceId) -> Result<(), Error> {
+        let body = manscdp::Request::DeviceInfo.encode(self.0.queries.next_sn(), device, Charset::Gb18030);
+        self.message(device, body).await.map(drop)
+    }
+
+    async fn ask_catalog(&self, device: &DeviceId) -> Result<(), Error> {
+        let sn = self.0.queries.next_sn();
+        let generation = self.0.store.begin_catalog(device.as_str()).await?;
+        self.0.queries.begin(device.clone(), sn, generation, Instant::now());
+        let body = manscdp::Request::Catalog.encode(sn, device, Charset::Gb18030);
+        self.message(device, body).await.map(drop)
+    }
+
+    /// Takes what a device says of itself.
+    pub(super) async fn take_device_info(&self, device: &DeviceId, info: DeviceInfo) -> Result<(), Error> {
+        let row = store::DeviceInfo {
+            manufacturer: info.manufacturer,
+            devicetype: info.device_type,
+            firmware: info.firmware,
+            model: info.model,
+        };
+        self.0.store.set_device_info(device.as_str(), row).await?;
+        Ok(())
+    }
+
+    /// Takes a part of a catalog, or a notification about one. Nobody's question or ours of long ago: then it
+    /// adds and changes, and takes nothing away (Tiandy sends such parts).
+    pub(super) async fn take_catalog(
+        &self,
+        device: &DeviceId,
+        sn: Option<u32>,
+        catalog: Catalog,
+    ) -> Result<(), Error> {
+        let batch = CatalogBatch {
+            user: device.to_string(),
+            generation: self.0.queries.generation(device, sn),
+            adopt: self.0.config.platform.adopt_channels,
+            time: clock::seconds(),
+            items: catalog.items.iter().map(row).collect(),
+        };
+        let receiver = self.receiver(Kind::DevicesActive);
+        let time = batch.time;
+        self.0.store.apply_catalog(batch, move |applied| told(receiver, time, applied)).await?;
+        self.0.events.wake();
+        if let Some(generation) = self.0.queries.gather(device, sn, &catalog) {
+            let gone = self.0.store.retire_missing(device.as_str(), generation).await?;
+            tracing::info!(device.id = %device, gone = gone.len(), "catalog complete");
+        }
+        Ok(())
+    }
+}
+
+/// `devices.active` for each channel whose status came.
+fn told(receiver: Option<String>, time: i64, applied: &[Applied]) -> Vec<NewEvent> {
+    let Some(receiver) = receiver else { return Vec::new() };
+    let event = |channel: &Applied| {
+        Kind::DevicesActive.activity(&receiver, &channel.deviceid, channel.status.as_str(), time)
+    };
+    applied.iter().filter(|channel| channel.told).map(event).collect()
+}
+
+fn row(item: &manscdp::Item) -> CatalogItem {
+    let status = item.status.or_else(|| item.event.and_then(manscdp::Event::status));
+    CatalogItem {
+        deviceid: item.device_id.to_string(),
+        name: item.name.clone(),
+        manufacturer: item.manufacturer.clone(),
+        model: item.model.clone(),
+        owner: item.owner.clone(),
+        civilcode: item.civil_code.clone(),
+        address: item.address.clone(),
+        parental: item.parental.map(i64::from),
+        safetyway: item.safety_way.map(i64::from),
+        registerway: item.register_way.map(i64::from),
+        secrecy: item.secrecy.map(i64::from),
+        status: status.map(|status| match status {
+            manscdp::Status::Off => store::Status::Off,
+            manscdp::Status::On => store::Status::On,
+        }),
+        uri: None,
+        parentid: item.parent_id.as_ref().map(ToString::to_string),
+        longitude: item.longitude,
+        latitude: item.latitude,
+        ptztype: item.ptz_type.map(i64::from),
+    }
+}

@@ -1,0 +1,223 @@
+//! REGISTER (GB/T 28181 §9.1, RFC 3261 §10.3): the policy decides who is let in; what is new is in the
+//! store before the 200 leaves.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::gb28181::DeviceId;
+use crate::plugin::auth;
+use crate::sip::core::Peer;
+use crate::sip::core::digest::{Challenge, Credentials};
+use crate::sip::core::message::{Request, Response};
+use crate::sip::core::nonce::{NonceKeeper, NonceState, Presented};
+use crate::store::{Registration, Touch};
+
+use super::registry::Admission;
+use super::{Error, Gateway, clock};
+
+/// What a device gets that asks for nothing: an hour, as most devices would ask for themselves.
+const DEFAULT_EXPIRES: u32 = 3600;
+
+/// The longest registration that is granted, a day.
+const MAX_EXPIRES: u32 = 86_400;
+
+/// A device's REGISTER and what was read from it.
+struct Attempt<'a> {
+    request: &'a Request,
+    peer: Peer,
+    device: DeviceId,
+    credentials: Option<Credentials>,
+    expires: u32,
+}
+
+impl Gateway {
+    pub(super) async fn register(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
+        let Some(device) = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok()) else {
+            return Ok(request.respond(400).with_reason("From names no device"));
+        };
+        let credentials = request.headers.authorizations().into_iter().next();
+        let expires = request.headers.expires().unwrap_or(DEFAULT_EXPIRES).min(MAX_EXPIRES);
+        let attempt = Attempt { request, peer, device, credentials, expires };
+        let asked = attempt.for_policy(&self.0.config.platform.region, self.nonce_state(&attempt));
+        match self.0.plugins.register(&asked, self.0.registry.credential(&attempt.device))? {
+            auth::Verdict::Admit => self.admitted(&attempt).await,
+            auth::Verdict::Challenge(challenges) => self.challenged(&attempt, &challenges),
+            auth::Verdict::Refuse(refusal) => {
+                tracing::info!(device.id = %attempt.device, %peer, status = refusal.status, "registration refused");
+                Ok(request.respond(refusal.status).with_reason(refusal.reason))
+            }
+        }
+    }
+
+    fn nonce_state(&self, attempt: &Attempt<'_>) -> Option<NonceState> {
+        attempt.presented(|presented| self.nonces().judge(Instant::now().into_std(), presented))
+    }
+
+    fn challenged(&self, attempt: &Attempt<'_>, challenges: &[auth::Challenge]) -> Result<Response, Error> {
+        let mut response = attempt.request.respond(401);
+        for challenge in challenges {
+            let nonce = self.nonce(attempt.peer)?;
+            let challenge = Challenge {
+                realm: &challenge.realm,
+                nonce: &nonce,
+                algorithm: challenge.algorithm.parse().map_err(|_| {
+                    Error::Internal(format!("the policy challenges with {}", challenge.algorithm))
+                })?,
+                auth: challenge.qop.is_some(),
+                stale: challenge.stale,
+            };
+            response = response.with("WWW-Authenticate", challenge.to_string());
+        }
+        Ok(response)
+    }
+
+    fn nonce(&self, peer: Peer) -> Result<String, Error> {
+        let mut random = [0; _];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(self.nonces().mint(Instant::now().into_std(), peer.remote.ip(), random))
+    }
+
+    /// The policy said yes. Where the device showed a nonce, it is used up now; should another request have used
+    /// it a moment ago, this one is turned away like any replay.
+    async fn admitted(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
+        let consumed =
+            attempt.presented(|presented| self.nonces().consume(Instant::now().into_std(), presented));
+        if consumed.is_some_and(|state| state != NonceState::Fresh) {
+            return Ok(attempt.request.respond(403).with_reason("Nonce already used"));
+        }
+        if attempt.expires == 0 { self.left(attempt).await } else { self.let_in(attempt).await }
+    }
+
+    async fn let_in(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
+        let Attempt { request, peer, device, expires, .. } = attempt;
+        let admission = self.0.registry.judge(device, *peer);
+        self.record(attempt, admission).await?;
+        if !self.0.registry.admit(device, *peer, Instant::now()) {
+            return Ok(request.respond(403).with_reason("Deleted"));
+        }
+        if admission == Admission::New {
+            tracing::info!(device.id = %device, %peer, "device registered");
+            self.0.streams.hasten(device, Instant::now());
+            self.describe_soon(device);
+        }
+        let mut response = request.respond(200);
+        if let Some(contact) = request.headers.get("Contact") {
+            response = response.with("Contact", contact);
+        }
+        Ok(response.with("Expires", expires.to_string()).with("Date", clock::date(&self.0.zone)))
+    }
+
+    /// What is new is stored before the 200; a refresh that changes nothing is written behind.
+    async fn record(&self, attempt: &Attempt<'_>, admission: Admission) -> Result<(), Error> {
+        let registration = attempt.row();
+        let device = attempt.device.as_str();
+        match admission {
+            Admission::Refresh => {
+                let expires_at = Some(registration.expires_at);
+                let seen_at = Some(registration.seen_at);
+                self.0.store.touch(device, Touch { expires_at, seen_at, ..Touch::default() });
+            }
+            Admission::Moved => drop(self.0.store.register(device, registration, |_| Vec::new()).await?),
+            Admission::New => {
+                let event = self.registration_event().await?;
+                self.0.store.register(device, registration, event).await?;
+                self.0.events.wake();
+            }
+        }
+        Ok(())
+    }
+
+    /// De-registration: `Expires: 0`, authenticated like any other.
+    async fn left(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
+        let Attempt { request, device, .. } = attempt;
+        let events = self.user_activity(device, "OFF");
+        self.0.store.deregister(device.as_str(), events).await?;
+        self.0.events.wake();
+        self.0.registry.leave(device);
+        tracing::info!(device.id = %device, "device de-registered");
+        Ok(request.respond(200).with("Expires", "0").with("Date", clock::date(&self.0.zone)))
+    }
+
+    fn nonces(&self) -> MutexGuard<'_, NonceKeeper> {
+        self.0.nonces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt<'_> {
+    fn presented<T>(&self, look: impl FnOnce(&Presented<'_>) -> T) -> Option<T> {
+        let credentials = self.credentials.as_ref()?;
+        let cseq = self.request.headers.cseq()?;
+        let call_id = self.request.headers.call_id()?;
+        let source = self.peer.remote.ip();
+        Some(look(&Presented { source, credentials, call_id, cseq: &cseq }))
+    }
+
+    fn for_policy(&self, realm: &str, state: Option<NonceState>) -> auth::Registration {
+        let headers = &self.request.headers;
+        let version = headers.get("X-GB-Ver").map(|version| attribute("x-gb-ver", version));
+        auth::Registration {
+            device: self.device.to_string(),
+            realm: realm.to_owned(),
+            method: self.request.method.to_string(),
+            source: self.peer.remote.to_string(),
+            transport: self.peer.transport.to_string(),
+            user_agent: headers.user_agent().map(ToOwned::to_owned),
+            digest: self
+                .credentials
+                .clone()
+                .zip(state)
+                .map(|(credentials, state)| digest(credentials, state)),
+            expires: self.expires,
+            attributes: version.into_iter().collect(),
+        }
+    }
+
+    fn row(&self) -> Registration {
+        let headers = &self.request.headers;
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let uri = headers.contact_uri();
+        let contact = uri.and_then(crate::sip::core::uri::Uri::parse);
+        let now = clock::seconds();
+        Registration {
+            host: text(contact.map(|uri| uri.host)),
+            port: contact.and_then(|uri| uri.port).map(|port| port.to_string()).unwrap_or_default(),
+            transport: self.peer.transport.to_string(),
+            proto: "SIP".to_owned(),
+            report: self.peer.remote.port().to_string(),
+            raddr: self.peer.remote.ip().to_string(),
+            uri: text(uri),
+            seen_at: now,
+            expires_at: now + i64::from(self.expires),
+            source: self.peer.remote.to_string(),
+            local: self.peer.local.to_string(),
+            user_agent: text(headers.user_agent()),
+            gb_version: text(headers.get("X-GB-Ver")),
+        }
+    }
+}
+
+fn digest(credentials: Credentials, state: NonceState) -> auth::Digest {
+    auth::Digest {
+        username: credentials.username,
+        realm: credentials.realm,
+        nonce: credentials.nonce,
+        nonce_state: match state {
+            NonceState::Fresh => auth::NonceState::Fresh,
+            NonceState::Replayed => auth::NonceState::Replayed,
+            NonceState::Stale => auth::NonceState::Stale,
+            NonceState::Unknown => auth::NonceState::Unknown,
+        },
+        uri: credentials.uri,
+        response: credentials.response,
+        algorithm: credentials.algorithm,
+        qop: credentials.qop,
+        nc: credentials.nc,
+        cnonce: credentials.cnonce,
+        opaque: credentials.opaque,
+    }
+}
+
+fn attribute(name: &str, value: &str) -> crate::plugin::types::Attribute {
+    crate::plugin::types::Attribute { name: name.to_owned(), value: value.to_owned() }
+}

@@ -1,0 +1,149 @@
+//! Which devices there are, and which of them can be reached, where.
+//!
+//! Every user device has an entry for as long as it is in the store; a session beside it once it registered.
+//! The online rule stands here: any authenticated request and any keepalive renews it, silence ends it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::gb28181::DeviceId;
+use crate::plugin::Credential;
+use crate::sip::core::Peer;
+
+/// All known devices.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    /// Looked up for each message; nothing under the lock waits or calls out.
+    devices: Mutex<HashMap<DeviceId, Device>>,
+}
+
+#[derive(Debug)]
+struct Device {
+    credential: Credential,
+    /// None before the first registration and after a de-registration.
+    session: Option<Session>,
+}
+
+#[derive(Debug, Clone)]
+struct Session {
+    peer: Peer,
+    online: bool,
+    seen: Instant,
+}
+
+/// What a registration means for a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It was not registered, or had gone offline.
+    New,
+    /// It is registered and online, and now speaks from another address.
+    Moved,
+    /// Nothing changes but the time.
+    Refresh,
+}
+
+/// What is known of the sender of a request that carries no credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// Registered, and was offline until now.
+    Back,
+    /// Registered and online.
+    Known,
+    /// Not registered, or speaking from an address that its registration does not cover.
+    Stranger,
+}
+
+impl Registry {
+    /// Makes `id` known, or gives it another password.
+    pub(crate) fn know(&self, id: DeviceId, credential: Credential) {
+        let mut devices = self.lock();
+        match devices.get_mut(&id) {
+            Some(device) => device.credential = credential,
+            None => drop(devices.insert(id, Device { credential, session: None })),
+        }
+    }
+
+    /// As [`know`](Self::know), for a device that was registered when the gateway last ran. It counts as seen
+    /// now, so that our being away throws nobody offline.
+    pub(crate) fn resume(&self, id: DeviceId, credential: Credential, peer: Peer, now: Instant) {
+        let session = Some(Session { peer, online: true, seen: now });
+        self.lock().insert(id, Device { credential, session });
+    }
+
+    pub(crate) fn forget(&self, id: &DeviceId) {
+        self.lock().remove(id);
+    }
+
+    pub(crate) fn credential(&self, id: &DeviceId) -> Option<Credential> {
+        self.lock().get(id).map(|device| device.credential.clone())
+    }
+
+    /// What a registration from `peer` would change.
+    pub(crate) fn judge(&self, id: &DeviceId, peer: Peer) -> Admission {
+        match self.lock().get(id).and_then(|device| device.session.as_ref()) {
+            Some(session) if session.online && session.peer == peer => Admission::Refresh,
+            Some(session) if session.online => Admission::Moved,
+            _ => Admission::New,
+        }
+    }
+
+    /// Records that `id` registered from `peer`. False when it is known no more.
+    pub(crate) fn admit(&self, id: &DeviceId, peer: Peer, now: Instant) -> bool {
+        let mut devices = self.lock();
+        let Some(device) = devices.get_mut(id) else { return false };
+        device.session = Some(Session { peer, online: true, seen: now });
+        true
+    }
+
+    /// Ends the session of `id`; true if it was online.
+    pub(crate) fn leave(&self, id: &DeviceId) -> bool {
+        let mut devices = self.lock();
+        devices.get_mut(id).and_then(|device| device.session.take()).is_some_and(|session| session.online)
+    }
+
+    /// A request without credentials came from `peer` in the name of `id`. It renews the session where the
+    /// connection or the source host is the registered one, and then its address is followed.
+    pub(crate) fn hear(&self, id: &DeviceId, peer: Peer, now: Instant) -> Sender {
+        let mut devices = self.lock();
+        let Some(session) = devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
+            return Sender::Stranger;
+        };
+        if session.peer != peer && host(session.peer) != host(peer) {
+            return Sender::Stranger;
+        }
+        let back = !session.online;
+        *session = Session { peer, online: true, seen: now };
+        if back { Sender::Back } else { Sender::Known }
+    }
+
+    /// Where `id` can be reached; none unless it is online.
+    pub(crate) fn peer(&self, id: &DeviceId) -> Option<Peer> {
+        let devices = self.lock();
+        devices.get(id)?.session.as_ref().filter(|session| session.online).map(|session| session.peer)
+    }
+
+    /// Takes every device offline that was silent for `limit`, and names them.
+    pub(crate) fn sweep(&self, now: Instant, limit: Duration) -> Vec<DeviceId> {
+        let mut lost = Vec::new();
+        for (id, device) in &mut *self.lock() {
+            let Some(session) = &mut device.session else { continue };
+            if session.online && now.duration_since(session.seen) >= limit {
+                session.online = false;
+                lost.push(id.clone());
+            }
+        }
+        lost
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Device>> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn host(peer: Peer) -> IpAddr {
+    peer.remote.ip()
+}

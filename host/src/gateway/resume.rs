@@ -1,0 +1,185 @@
+//! Starting and stopping: what was there when the gateway last ran is taken up again.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, RtpPorts};
+use crate::gb28181::{DeviceId, Ssrc};
+use crate::plugin::{Credential, Secret};
+use crate::sip::Incoming;
+use crate::sip::core::dialog::Dialog;
+use crate::sip::core::nonce::NonceKeeper;
+use crate::sip::core::{ConnectionId, Peer};
+use crate::store::{self, StreamKind, StreamState, User};
+
+use super::event::Outbox;
+use super::query::Queries;
+use super::registry::Registry;
+use super::stream::{AnsweredMedia, Stage, Stream, Streams};
+use super::{Doors, Error, Gateway, Inner};
+
+/// How long a nonce may be answered. A device takes milliseconds; one on a bad line a few attempts.
+const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Stands for a connection of an earlier run: nobody can be reached on it.
+const GONE: ConnectionId = ConnectionId(u64::MAX);
+
+/// How long what is under way may take when the gateway stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What keeps the gateway from doing its work; none where nothing does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    pub media: Option<String>,
+    pub store: Option<String>,
+}
+
+impl Gateway {
+    /// Takes up what the store holds, and begins to work: devices that were registered are online, streams that
+    /// were open are compared with the media server.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the system has no random numbers.
+    pub async fn start(
+        config: Config,
+        doors: Doors,
+        incoming: mpsc::Receiver<Incoming>,
+    ) -> Result<Self, Error> {
+        let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
+        gateway.resume_devices().await?;
+        gateway.resume_streams().await?;
+        gateway.start_senders().await?;
+        let (answering, keeping) = (gateway.clone(), gateway.clone());
+        gateway.in_background(async move { answering.answer_all(incoming).await });
+        gateway.in_background(async move { keeping.keep_house().await });
+        Ok(gateway)
+    }
+
+    /// Ends all work and writes what is written behind. Streams go on without us; the next start finds them.
+    pub async fn shut_down(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        if timeout(FAREWELL, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("stopped before all work was done; the next start takes it up");
+        }
+        self.0.store.close().await;
+    }
+
+    /// Whether store and media server answer.
+    pub async fn readiness(&self) -> Readiness {
+        let (store, media) = tokio::join!(self.0.store.counters(), self.0.media.version());
+        Readiness {
+            media: media.err().map(|error| error.to_string()),
+            store: store.err().map(|error| error.to_string()),
+        }
+    }
+
+    async fn resume_devices(&self) -> Result<(), Error> {
+        let users = self.0.store.users().await?;
+        let now = Instant::now();
+        let mut online = 0;
+        for user in &users {
+            let Ok(id) = DeviceId::parse(&user.deviceid) else { continue };
+            let credential = Credential::new(user.pwd.0.clone());
+            match peer(user).filter(|_| user.regist && user.online) {
+                Some(peer) => {
+                    online += 1;
+                    self.0.registry.resume(id, credential, peer, now);
+                }
+                None => self.0.registry.know(id, credential),
+            }
+        }
+        tracing::info!(known = users.len(), online, "devices taken up");
+        Ok(())
+    }
+
+    async fn resume_streams(&self) -> Result<(), Error> {
+        for row in self.0.store.open_streams().await? {
+            let (name, state, live) = (row.stream.clone(), row.state, row.kind == StreamKind::Live);
+            match self.stream(row) {
+                Some(stream) => {
+                    tracing::info!(stream.id = %stream.id, ?state, "stream taken up");
+                    self.0.streams.resume(stream, live);
+                }
+                None => tracing::error!(stream.id = name, "a stream's row cannot be read"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A row as it was, to be compared with the media server. One that had no dialog yet is only closed; one that
+    /// was closing is closed again.
+    fn stream(&self, row: store::Stream) -> Option<Stream> {
+        let device = DeviceId::parse(&row.device).ok()?;
+        let ssrc = Ssrc::parse(&row.ssrc).ok()?;
+        let dialog: Option<Dialog> = row.dialog.and_then(|text| serde_json::from_str(&text).ok());
+        let stage = match row.state {
+            StreamState::Answered | StreamState::Flowing => Stage::Flowing,
+            StreamState::Asked => Stage::Asked,
+            StreamState::Invited => Stage::Invited,
+            StreamState::Closed | StreamState::Closing => Stage::Closing,
+        };
+        let now = Instant::now();
+        Some(Stream {
+            id: ssrc.stream_id(),
+            ssrc,
+            // A connection of an earlier run is gone, and its number may be another's by now.
+            peer: dialog.as_ref().map(|dialog| dialog.peer).filter(|peer| !peer.is_reliable()),
+            device,
+            channel: DeviceId::parse(&row.channel).ok()?,
+            stage,
+            dialog,
+            own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
+            media: AnsweredMedia::default(),
+            deadline: (stage != Stage::Flowing).then_some(now),
+            attempts: 0,
+            viewed: true,
+        })
+    }
+}
+
+impl Inner {
+    async fn new(config: Config, doors: Doors) -> Result<Self, Error> {
+        let Doors { media, plugins, sip, store } = doors;
+        let internal = |error: String| Error::Internal(error);
+        let mut seed = [0; 4];
+        getrandom::fill(&mut seed).map_err(|error| internal(error.to_string()))?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| internal(error.to_string()))?;
+        let zone = jiff::tz::TimeZone::get(&config.platform.timezone);
+        Ok(Self {
+            zone: zone.map_err(|error| internal(error.to_string()))?,
+            sign_key: Secret::new(config.http.secret.clone()),
+            nonces: Mutex::new(NonceKeeper::new(Instant::now().into_std(), key, NONCE_LIFETIME)),
+            events: Outbox::new().map_err(|error| internal(error.to_string()))?,
+            queries: Queries::starting_at(u32::from_ne_bytes(seed)),
+            registry: Registry::default(),
+            streams: Streams::default(),
+            check_wanted: Notify::new(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            config,
+            media,
+            plugins,
+            sip,
+            store,
+        })
+    }
+}
+
+/// Where a device was when the gateway last heard of it. A connection of then is gone, but its source host still
+/// tells who speaks.
+fn peer(user: &User) -> Option<Peer> {
+    let remote: SocketAddr = user.source.parse().ok()?;
+    let local: SocketAddr = user.local.parse().ok()?;
+    Some(match user.transport.as_str() {
+        "TCP" => Peer::tcp(GONE, remote, local),
+        _ => Peer::udp(remote, local),
+    })
+}

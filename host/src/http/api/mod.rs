@@ -1,0 +1,5 @@
+//! The API's handlers, a file for each noun. A handler decodes, calls once, replies.
+
+pub(super) mod channels;
+pub(super) mod live;
+pub(super) mod users;

@@ -1,0 +1,57 @@
+//! Whether the gateway lives, and whether it can do its work.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::gateway::{Gateway, Readiness};
+
+/// Says that the loop turns, nothing else.
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", security(()),
+    responses((status = 200, description = "alive", body = str, content_type = "text/plain")))]
+pub(super) async fn live() -> &'static str {
+    "ok"
+}
+
+/// Says whether calls can be served, and if not what is missing.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", security(()), responses(
+    (status = 200, description = "everything is ready", body = Ready),
+    (status = 503, description = "something is not ready", body = Ready)))]
+pub(super) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<Ready>) {
+    let ready = Ready::from(gateway.readiness().await);
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ready))
+}
+
+/// What is ready: "ok", or why not. The plugins are; without them the gateway does not start.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Ready {
+    /// Whether all of it is.
+    ready: bool,
+    store: String,
+    media: String,
+}
+
+impl From<Readiness> for Ready {
+    fn from(Readiness { media, store }: Readiness) -> Self {
+        let ready = media.is_none() && store.is_none();
+        let [media, store] = [media, store].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
+        Self { ready, store, media }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ready_is_named() {
+        let shown = |store: Option<&str>, media: Option<&str>| {
+            let readiness = Readiness { media: media.map(str::to_owned), store: store.map(str::to_owned) };
+            serde_json::to_string(&Ready::from(readiness)).expect("plain strings")
+        };
+        assert_eq!(shown(None, None), r#"{"ready":true,"store":"ok","media":"ok"}"#);
+        assert_eq!(shown(None, Some("no answer")), r#"{"ready":false,"store":"ok","media":"no answer"}"#);
+        assert_eq!(shown(Some("closed"), None), r#"{"ready":false,"store":"closed","media":"ok"}"#);
+    }
+}

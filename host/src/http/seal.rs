@@ -1,0 +1,110 @@
+//! What surrounds every request: an id, a log line, and the envelope around the answer.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::{
+    reply::{Envelope, Failure, Outcome},
+    request::source,
+};
+
+/// The outermost layer: gives the request its id and its log line, and seals the answer in its envelope.
+///
+/// The query is never logged: it carries passwords and signs.
+pub(super) async fn seal(request: Request, next: Next) -> Response {
+    let id = random_id();
+    let started = Instant::now();
+    let span = tracing::info_span!(
+        "http", request.id = id, http.method = %request.method(), http.path = request.uri().path(),
+        peer = %source(&request),
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    let duration_ms = started.elapsed().as_millis();
+    let Some(outcome) = response.extensions_mut().remove::<Outcome>() else {
+        span.in_scope(|| tracing::debug!(http.status = status.as_u16(), duration_ms, "request answered"));
+        return response;
+    };
+    span.in_scope(|| log(&outcome, status, duration_ms));
+    let body = Envelope { code: outcome.code.as_str(), data: outcome.data, time: unix_seconds(), id };
+    let mut sealed = (status, Json(body)).into_response();
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        sealed.headers_mut().insert(header::ALLOW, allow);
+    }
+    sealed
+}
+
+/// One line for each call, louder where somebody must look; callers who miss every route are rubbish.
+fn log(outcome: &Outcome, status: StatusCode, duration_ms: u128) {
+    let (code, data) = (outcome.code.as_str(), outcome.data.get());
+    let http_status = status.as_u16();
+    match status {
+        StatusCode::OK => tracing::info!(http.status = http_status, code, duration_ms, "API call answered"),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            tracing::debug!(http.status = http_status, code, duration_ms, "no such API call");
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            tracing::warn!(http.status = http_status, code, duration_ms, error = %data, "API call put off");
+        }
+        _ if status.is_server_error() => {
+            tracing::error!(http.status = http_status, code, duration_ms, error = %data, "API call failed");
+        }
+        _ => tracing::info!(http.status = http_status, code, duration_ms, error = %data, "API call refused"),
+    }
+}
+
+/// API calls are GET and nothing else: a HEAD that starts a stream helps nobody.
+pub(super) async fn only_get(request: Request, next: Next) -> Response {
+    if request.method() == Method::GET {
+        return next.run(request).await;
+    }
+    let allow = (header::ALLOW, HeaderValue::from_static("GET"));
+    ([allow], Failure::method()).into_response()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the envelope shows the date")]
+fn unix_seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// 16 letters and digits, each as likely as the other.
+fn random_id() -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    /// The largest multiple of 62 that a byte holds; bytes from here on would favour the first letters.
+    const FAIR: u8 = 248;
+    let mut id = String::with_capacity(16);
+    while id.len() < 16 {
+        let mut bytes = [0; 24];
+        getrandom::fill(&mut bytes).expect("the kernel's random source cannot fail once the machine is up");
+        let fair = bytes.iter().filter(|byte| **byte < FAIR);
+        id.extend(fair.take(16 - id.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_16_letters_and_digits_and_differ() {
+        let ids: std::collections::HashSet<String> = (0..1000).map(|_| random_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(ids.iter().all(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    }
+
+    #[test]
+    fn ids_use_the_whole_alphabet() {
+        let seen: std::collections::HashSet<char> =
+            (0..1000).flat_map(|_| random_id().chars().collect::<Vec<_>>()).collect();
+        assert_eq!(seen.len(), 62);
+    }
+}

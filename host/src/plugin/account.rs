@@ -1,0 +1,232 @@
+//! What is kept of a plugin beside its instances: its memory, its log quota, its faults and its figures.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tracing::{debug, error, info, warn};
+
+use super::{
+    bindings::sluice::policy::host::Level,
+    error::Fault,
+    figures::{Figures, Meters},
+    health::Health,
+    limits::now,
+};
+
+/// One plugin's account. It outlives its instances, and the plugin's replacement by a newer version.
+pub(super) struct Account {
+    plugin: String,
+    health: Health,
+    meters: Meters,
+    /// Locked for one look-up; every worker may write.
+    kv: Mutex<Kv>,
+    /// Locked for one count.
+    lines: Mutex<Quota>,
+}
+
+impl Account {
+    /// `slots` is how many instances may work side by side.
+    pub(super) fn new(plugin: &str, slots: usize) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            health: Health::new(now()),
+            meters: Meters::new(slots),
+            kv: Mutex::default(),
+            lines: Mutex::new(Quota::new(now())),
+        }
+    }
+
+    /// Whether the plugin may be asked.
+    pub(super) fn available(&self, at: Instant) -> Result<(), Fault> {
+        self.health.available(at).map_err(Fault::Unavailable)
+    }
+
+    /// Books a call that began at `started` and used the instance of `slot`.
+    pub(super) fn book<T>(&self, slot: usize, started: Instant, outcome: &Result<T, Fault>) {
+        let ended = now();
+        self.meters.count(slot, ended - started, outcome.as_ref().err());
+        if let Err(fault) = outcome {
+            self.report(fault, ended);
+        }
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        self.meters.figures(&self.plugin)
+    }
+
+    /// Once for each failure; but one that sets a plugin aside speaks for those it spares.
+    fn report(&self, fault: &Fault, at: Instant) {
+        let plugin = &self.plugin;
+        if fault.is_breakage() {
+            warn!(%plugin, "a plugin failed: {fault}");
+            if let Some(back_off) = self.health.fault(at) {
+                warn!(%plugin, duration_ms = back_off.as_millis(), "the plugin keeps failing and is set aside");
+            }
+        } else if let (Fault::Guest(text), true) = (fault, self.may_log(at)) {
+            warn!(%plugin, "a plugin could not decide: {}", line(text));
+        }
+    }
+
+    pub(super) fn log(&self, level: Level, message: &str) {
+        if !self.may_log(now()) {
+            return;
+        }
+        let (plugin, message) = (&self.plugin, line(message));
+        match level {
+            Level::Debug => debug!(%plugin, "{message}"),
+            Level::Info => info!(%plugin, "{message}"),
+            Level::Warn => warn!(%plugin, "{message}"),
+            Level::Error => error!(%plugin, "{message}"),
+        }
+    }
+
+    fn may_log(&self, at: Instant) -> bool {
+        let (granted, dropped) = lock(&self.lines).take(at);
+        if dropped > 0 {
+            warn!(plugin = %self.plugin, dropped, "lines of the plugin's log were dropped");
+        }
+        granted
+    }
+
+    pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        lock(&self.kv).values.get(name).cloned()
+    }
+
+    pub(super) fn write(&self, name: String, value: Option<Vec<u8>>) -> Result<(), String> {
+        lock(&self.kv).write(name, value)
+    }
+}
+
+/// A lock whose holder panicked still guards plain numbers and bytes, which are whole at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One line of at most 1 KiB, without control characters: a guest must not forge lines of ours.
+fn line(text: &str) -> String {
+    let mut end = text.len().min(1 << 10);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].replace(char::is_control, " ")
+}
+
+/// A plugin's key-value store.
+#[derive(Default)]
+struct Kv {
+    values: HashMap<String, Vec<u8>>,
+    bytes: usize,
+}
+
+impl Kv {
+    const NAME: usize = 128;
+    const VALUE: usize = 64 << 10;
+    const SPACE: usize = 1 << 20;
+    /// What an entry costs beside its bytes, so that empty values have a bound too.
+    const ENTRY: usize = 64;
+
+    fn write(&mut self, name: String, value: Option<Vec<u8>>) -> Result<(), String> {
+        let freed = self.values.get(&name).map_or(0, |old| Self::cost(&name, old));
+        let Some(value) = value else {
+            self.values.remove(&name);
+            self.bytes -= freed;
+            return Ok(());
+        };
+        if name.len() > Self::NAME {
+            return Err(format!("the name is longer than {} bytes", Self::NAME));
+        }
+        if value.len() > Self::VALUE {
+            return Err(format!("the value is longer than {} bytes", Self::VALUE));
+        }
+        let bytes = self.bytes - freed + Self::cost(&name, &value);
+        if bytes > Self::SPACE {
+            return Err(format!("the plugin's {} bytes are full", Self::SPACE));
+        }
+        self.bytes = bytes;
+        self.values.insert(name, value);
+        Ok(())
+    }
+
+    fn cost(name: &str, value: &[u8]) -> usize {
+        name.len() + value.len() + Self::ENTRY
+    }
+}
+
+/// So many lines in a second.
+struct Quota {
+    second: Instant,
+    taken: u32,
+    dropped: u32,
+}
+
+impl Quota {
+    const LINES: u32 = 50;
+
+    fn new(at: Instant) -> Self {
+        Self { second: at, taken: 0, dropped: 0 }
+    }
+
+    /// Whether a line may be written, and how many were dropped in the second before this one.
+    fn take(&mut self, at: Instant) -> (bool, u32) {
+        let mut dropped = 0;
+        if at.saturating_duration_since(self.second) >= Duration::from_secs(1) {
+            dropped = self.dropped;
+            *self = Self::new(at);
+        }
+        let granted = self.taken < Self::LINES;
+        if granted {
+            self.taken += 1;
+        } else {
+            self.dropped += 1;
+        }
+        (granted, dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_kept_replaced_and_forgotten() {
+        let account = Account::new("a", 1);
+        assert_eq!(account.read("n"), None);
+        account.write("n".into(), Some(vec![1])).unwrap();
+        account.write("n".into(), Some(vec![2])).unwrap();
+        assert_eq!(account.read("n"), Some(vec![2]));
+        account.write("n".into(), None).unwrap();
+        assert_eq!((account.read("n"), lock(&account.kv).bytes), (None, 0));
+    }
+
+    #[test]
+    fn the_space_is_bounded() {
+        let mut kv = Kv::default();
+        assert_eq!(kv.write("n".repeat(129), Some(vec![])).unwrap_err(), "the name is longer than 128 bytes");
+        assert_eq!(
+            kv.write("n".into(), Some(vec![0; 65_537])).unwrap_err(),
+            "the value is longer than 65536 bytes"
+        );
+        let full = (0..100).find_map(|n| kv.write(n.to_string(), Some(vec![0; 65_536])).err());
+        assert_eq!(full.unwrap(), "the plugin's 1048576 bytes are full");
+        kv.write("0".into(), Some(vec![0; 65_536])).expect("a value of the same size fits in its own place");
+    }
+
+    #[test]
+    fn lines_past_the_quota_are_dropped_and_counted() {
+        let start = now();
+        let mut quota = Quota::new(start);
+        let granted = (0..60).filter(|_| quota.take(start).0).count();
+        assert_eq!(granted, 50);
+        assert_eq!(quota.take(start + Duration::from_secs(1)), (true, 10));
+        assert_eq!(quota.take(start + Duration::from_secs(1)), (true, 0));
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        assert_eq!(line("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(line(&"汉".repeat(400)).len(), 1023);
+    }
+}

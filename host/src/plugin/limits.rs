@@ -1,0 +1,188 @@
+//! What one call of a plugin may use: time and memory.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::ResourceLimiter;
+
+/// What an operator may change: the limits of one call. Everything else is bounded by constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// CPU time of the calling thread. A deadline by the wall clock would end innocent calls on a busy machine.
+    pub cpu: Duration,
+    /// Wall-clock time, as a last resort.
+    pub wall: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { cpu: Duration::from_millis(5), wall: Duration::from_millis(250), memory: 16 << 20 }
+    }
+}
+
+impl Limits {
+    /// What `init` and `self-test` may take, whatever a call may: scripting engines start slowly.
+    pub(super) const START: Duration = Duration::from_secs(2);
+
+    /// These limits with the time that a start may take.
+    pub(super) fn for_start(self) -> Self {
+        Self { cpu: self.cpu.max(Self::START), wall: self.wall.max(2 * Self::START), ..self }
+    }
+}
+
+/// Why the host ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Stop {
+    #[error("CPU time used up")]
+    Cpu,
+    #[error("too many host calls")]
+    HostCalls,
+    #[error("wall-clock time used up")]
+    Wall,
+}
+
+/// Measures one call, but only once it takes long: the CPU clock is read at ticks, not at the start.
+pub(super) struct Stopwatch {
+    limits: Limits,
+    started: Instant,
+    /// What the thread's CPU clock showed when the call began, as far as the first tick can tell.
+    cpu_at_start: Option<Duration>,
+}
+
+impl Stopwatch {
+    /// How often a running call is looked at.
+    pub(super) const TICK: Duration = Duration::from_millis(1);
+
+    pub(super) fn start(limits: Limits, started: Instant) -> Self {
+        Self { limits, started, cpu_at_start: None }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Looked at by the engine's ticks while guest code runs.
+    pub(super) fn check(&mut self) -> Result<(), Stop> {
+        let elapsed = now().duration_since(self.started);
+        if elapsed > self.limits.wall {
+            return Err(Stop::Wall);
+        }
+        let cpu = thread_cpu();
+        let start = *self.cpu_at_start.get_or_insert(cpu.saturating_sub(elapsed.min(Self::TICK)));
+        if cpu.saturating_sub(start) > self.limits.cpu { Err(Stop::Cpu) } else { Ok(()) }
+    }
+}
+
+/// The real clock. A guest uses real time, whatever a test's virtual clock says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures time that is really spent; never decides a protocol step"
+)]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// CPU time that the calling thread has used.
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // Both parts of this clock are never negative.
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Bounds the memory of one instance and remembers what it refused: a guest whose growth was refused
+/// traps in its allocator, which would look like any other panic.
+pub(super) struct Ceiling {
+    limit: usize,
+    used: usize,
+    refused: bool,
+}
+
+impl Ceiling {
+    const TABLE_ELEMENTS: usize = 10_000;
+
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, used: 0, refused: false }
+    }
+
+    /// Bytes of linear memory in use.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether growth was refused since the instance was made.
+    pub(super) fn refused(&self) -> bool {
+        self.refused
+    }
+}
+
+impl ResourceLimiter for Ceiling {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        if used > self.limit {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.refused |= desired > Self::TABLE_ELEMENTS;
+        Ok(desired <= Self::TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        32
+    }
+
+    fn tables(&self) -> usize {
+        16
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_past_the_limit_is_refused_and_remembered() {
+        let mut ceiling = Ceiling::new(3 << 16);
+        assert!(ceiling.memory_growing(0, 2 << 16, None).unwrap());
+        assert!(!ceiling.refused());
+        assert!(!ceiling.memory_growing(2 << 16, 4 << 16, None).unwrap());
+        assert_eq!((ceiling.used(), ceiling.refused()), (2 << 16, true));
+        assert!(ceiling.memory_growing(2 << 16, 3 << 16, None).unwrap());
+    }
+
+    #[test]
+    fn memories_are_counted_together() {
+        let mut ceiling = Ceiling::new(3 << 16);
+        assert!(ceiling.memory_growing(0, 2 << 16, None).unwrap());
+        assert!(!ceiling.memory_growing(0, 2 << 16, None).unwrap());
+    }
+
+    #[test]
+    fn time_is_cpu_time_up_to_the_wall_cap() {
+        let limits = Limits { cpu: Duration::from_secs(3600), wall: Duration::from_secs(60), memory: 0 };
+        let mut idle = Stopwatch::start(limits, now().checked_sub(Duration::from_secs(50)).unwrap());
+        assert_eq!(idle.check(), Ok(()), "50 s of waiting are not CPU time");
+        let mut stuck = Stopwatch::start(limits, now().checked_sub(Duration::from_secs(61)).unwrap());
+        assert_eq!(stuck.check(), Err(Stop::Wall));
+    }
+
+    #[test]
+    fn cpu_time_ends_a_call() {
+        let limits = Limits { cpu: Duration::from_millis(2), wall: Duration::from_secs(60), memory: 0 };
+        let mut busy = Stopwatch::start(limits, now());
+        assert_eq!(busy.check(), Ok(()));
+        let begun = thread_cpu();
+        while thread_cpu() < begun + Duration::from_millis(3) {}
+        assert_eq!(busy.check(), Err(Stop::Cpu));
+    }
+}

@@ -1,0 +1,253 @@
+//! Digest access authentication (RFC 7616, RFC 3261 §22): what a device sends, and what it
+//! ought to have sent. `nonce` says whether a nonce is any good; neither decides who is let in.
+
+use std::{fmt, str::FromStr};
+
+use md5::{Digest, Md5};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// The hash functions of GB/T 28181: MD5 since 2011, SHA-256 since 2022. The session variants
+/// (`-sess`) are not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// `MD5`, also meant where nothing is said.
+    Md5,
+    /// `SHA-256`.
+    Sha256,
+}
+
+/// An algorithm that we do not compute.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the Digest algorithm {0:?} is not supported")]
+pub struct UnknownAlgorithm(pub String);
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+        })
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        match name {
+            _ if name.eq_ignore_ascii_case("MD5") => Ok(Self::Md5),
+            _ if name.eq_ignore_ascii_case("SHA-256") => Ok(Self::Sha256),
+            _ => Err(UnknownAlgorithm(name.to_owned())),
+        }
+    }
+}
+
+/// What goes into a response besides the password, all of it as the device sent it: the
+/// username is not always the id in From, and the URI not always the Request-URI (Hikvision).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestInput<'a> {
+    /// Who claims to send.
+    pub username: &'a str,
+    /// The realm of the challenge.
+    pub realm: &'a str,
+    /// The nonce of the challenge.
+    pub nonce: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The `uri` parameter.
+    pub uri: &'a str,
+    /// None for the form of RFC 2069, which knows no `qop`.
+    pub auth: Option<Auth<'a>>,
+}
+
+/// What `qop=auth` adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auth<'a> {
+    /// The nonce count, in the case of its digits in which it was sent.
+    pub nc: &'a str,
+    /// The client's nonce.
+    pub cnonce: &'a str,
+}
+
+/// The response to a challenge in lower-case hex (RFC 7616 §3.4.1).
+pub fn compute(algorithm: Algorithm, input: &DigestInput<'_>, password: &str) -> String {
+    match algorithm {
+        Algorithm::Md5 => response::<Md5>(input, password),
+        Algorithm::Sha256 => response::<Sha256>(input, password),
+    }
+}
+
+/// Whether two responses are the same, whatever the case of their digits, in a time that tells
+/// nothing about where they differ.
+pub fn matches(expected: &str, given: &str) -> bool {
+    let (expected, given) = (expected.to_ascii_lowercase(), given.to_ascii_lowercase());
+    expected.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+fn response<D: Digest>(input: &DigestInput<'_>, password: &str) -> String {
+    let secret = hash::<D>(&[input.username, input.realm, password]);
+    let request = hash::<D>(&[input.method, input.uri]);
+    match input.auth {
+        Some(Auth { nc, cnonce }) => hash::<D>(&[&secret, input.nonce, nc, cnonce, "auth", &request]),
+        None => hash::<D>(&[&secret, input.nonce, &request]),
+    }
+}
+
+/// The hash of the pieces with colons between them, in hex.
+fn hash<D: Digest>(pieces: &[&str]) -> String {
+    let mut state = D::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        if index > 0 {
+            state.update(b":");
+        }
+        state.update(piece.as_bytes());
+    }
+    hex::encode(state.finalize())
+}
+
+/// Credentials of one Authorization header, unquoted.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Who claims to send: not always the id in From.
+    pub username: String,
+    /// The realm that the challenge named.
+    pub realm: String,
+    /// The nonce that the challenge gave.
+    pub nonce: String,
+    /// The URI that was hashed: not always the Request-URI.
+    pub uri: String,
+    /// The digest in hex, in the sender's case.
+    pub response: String,
+    /// `MD5`, `SHA-256` or whatever the sender wrote; none means MD5.
+    pub algorithm: Option<String>,
+    /// `auth`, if the sender took it up.
+    pub qop: Option<String>,
+    /// The nonce count as it was written: eight hex digits, it should be.
+    pub nc: Option<String>,
+    /// The client's own nonce.
+    pub cnonce: Option<String>,
+    /// Given back as the challenge had it.
+    pub opaque: Option<String>,
+}
+
+impl Credentials {
+    /// Reads an Authorization value, bearing odd case, blanks around `=`, missing commas and
+    /// missing quotes. `None` for another scheme than Digest (RFC 4475 §3.3.7: as if it were not
+    /// there), and without username, realm, nonce, uri or response.
+    pub fn parse(value: &str) -> Option<Self> {
+        let value = value.trim_start();
+        let (scheme, parameters) = value.split_at(value.find([' ', '\t']).unwrap_or(value.len()));
+        if !scheme.eq_ignore_ascii_case("Digest") {
+            return None;
+        }
+        let [mut username, mut realm, mut nonce, mut uri, mut response] = [const { None }; 5];
+        let mut credentials = Self::default();
+        for (name, value) in Parameters(parameters) {
+            let field = match name.to_ascii_lowercase().as_str() {
+                "username" => &mut username,
+                "realm" => &mut realm,
+                "nonce" => &mut nonce,
+                "uri" => &mut uri,
+                "response" => &mut response,
+                "algorithm" => &mut credentials.algorithm,
+                "qop" => &mut credentials.qop,
+                "nc" => &mut credentials.nc,
+                "cnonce" => &mut credentials.cnonce,
+                "opaque" => &mut credentials.opaque,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        let (username, realm, nonce) = (username?, realm?, nonce?);
+        Some(Self { username, realm, nonce, uri: uri?, response: response?, ..credentials })
+    }
+
+    /// What the response was made from; `None` with a `qop` other than `auth`, or without the
+    /// `nc` and `cnonce` that belong to it.
+    pub fn input<'a>(&'a self, method: &'a str) -> Option<DigestInput<'a>> {
+        let Self { username, realm, nonce, uri, .. } = self;
+        let auth = match self.qop.as_deref() {
+            None => None,
+            Some(qop) if qop.eq_ignore_ascii_case("auth") => {
+                Some(Auth { nc: self.nc.as_deref()?, cnonce: self.cnonce.as_deref()? })
+            }
+            Some(_) => return None,
+        };
+        Some(DigestInput { username, realm, nonce, method, uri, auth })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// Names who and where, never the digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Credentials");
+        debug.field("username", &self.username).field("realm", &self.realm).finish_non_exhaustive()
+    }
+}
+
+/// Iterator over `name=value` pairs, between which commas, blanks or nothing may stand.
+struct Parameters<'a>(&'a str);
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = (&'a str, String);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.0.trim_start_matches([' ', '\t', ',']);
+        let (name, rest) = text.split_once('=')?;
+        let rest = rest.trim_start();
+        let (value, rest) = match rest.strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => {
+                let (value, rest) = rest.split_at(rest.find([' ', '\t', ',']).unwrap_or(rest.len()));
+                (value.to_owned(), rest)
+            }
+        };
+        self.0 = rest;
+        Some((name.trim_end(), value))
+    }
+}
+
+/// The text up to the closing quote, its escapes undone, and what follows. An open quote closes
+/// at the end.
+fn unquote(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut letters = text.char_indices();
+    while let Some((index, letter)) = letters.next() {
+        match letter {
+            '"' => return (value, &text[index + 1..]),
+            '\\' => value.extend(letters.next().map(|(_, escaped)| escaped)),
+            _ => value.push(letter),
+        }
+    }
+    (value, "")
+}
+
+/// One WWW-Authenticate value. `algorithm` is always written: Dahua does not answer without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'a> {
+    /// Whose passwords are asked for: the platform's domain.
+    pub realm: &'a str,
+    /// The nonce to use.
+    pub nonce: &'a str,
+    /// The algorithm to use.
+    pub algorithm: Algorithm,
+    /// Whether `qop="auth"` is offered.
+    pub auth: bool,
+    /// Only the nonce was too old: the device may try again without asking anyone.
+    pub stale: bool,
+}
+
+impl fmt::Display for Challenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let realm = self.realm.replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, "Digest realm=\"{realm}\", nonce=\"{}\", algorithm={}", self.nonce, self.algorithm)?;
+        if self.auth {
+            f.write_str(", qop=\"auth\"")?;
+        }
+        if self.stale {
+            f.write_str(", stale=true")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! The header fields of one message: an ordered list over one buffer.
+//!
+//! Names compare without regard to case and stand under their long form, whatever the sender
+//! wrote (RFC 3261 §7.3.1, §7.3.3). All values share one string, so that reading a message
+//! allocates twice and not once for each line.
+
+use std::{borrow::Cow, fmt, ops::Range};
+
+/// Long names that devices use, with their compact forms (RFC 3261 §7.3.3, §20; RFC 6665 §8.2.1).
+const KNOWN: [(&str, &str); 38] = [
+    ("Via", "v"),
+    ("From", "f"),
+    ("To", "t"),
+    ("Call-ID", "i"),
+    ("CSeq", ""),
+    ("Contact", "m"),
+    ("Max-Forwards", ""),
+    ("User-Agent", ""),
+    ("Expires", ""),
+    ("Content-Type", "c"),
+    ("Content-Length", "l"),
+    ("Authorization", ""),
+    ("WWW-Authenticate", ""),
+    ("Date", ""),
+    ("Subject", "s"),
+    ("Route", ""),
+    ("Record-Route", ""),
+    ("Event", "o"),
+    ("Allow", ""),
+    ("Allow-Events", "u"),
+    ("Accept", ""),
+    ("Accept-Encoding", ""),
+    ("Accept-Language", ""),
+    ("Supported", "k"),
+    ("Unsupported", ""),
+    ("Require", ""),
+    ("Proxy-Require", ""),
+    ("Subscription-State", ""),
+    ("Content-Encoding", "e"),
+    ("Warning", ""),
+    ("Reason", ""),
+    ("Retry-After", ""),
+    ("Min-Expires", ""),
+    ("Server", ""),
+    ("X-GB-Ver", ""),
+    ("Refer-To", "r"),
+    ("Referred-By", "b"),
+    ("Session-Expires", "x"),
+];
+
+/// Header fields in the order in which they stand in the message.
+///
+/// `Content-Length` is never among those that were parsed: a message knows its body, and writes
+/// the length itself.
+#[derive(Clone, Default)]
+pub struct Headers {
+    text: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone)]
+struct Line {
+    name: Cow<'static, str>,
+    value: Range<usize>,
+}
+
+impl Headers {
+    /// An empty list with room for the header fields of a usual message.
+    pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// An empty list with room for `bytes` of values.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), lines: Vec::with_capacity(16) }
+    }
+
+    /// The first value under `name`, long or compact, in any case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.position(name).map(|index| &self.text[self.lines[index].value.clone()])
+    }
+
+    /// The value of each line under `name`, from the top. Lists within a line stay together;
+    /// [`Headers::values`] takes them apart.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let name = long_form(name);
+        let lines = self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
+        lines.map(|line| &self.text[line.value.clone()])
+    }
+
+    /// Each line as (name, value), from the top.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().map(|line| (&*line.name, &self.text[line.value.clone()]))
+    }
+
+    /// Appends a line. Line breaks in `value` become blanks, so that no value can forge a header.
+    pub fn push(&mut self, name: &str, value: &str) {
+        let value = self.store(value);
+        self.lines.push(Line { name: stored_form(name), value });
+    }
+
+    /// Makes `value` the only one under `name`, in the place of the first or at the end.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let Some(first) = self.position(name) else {
+            return self.push(name, value);
+        };
+        self.lines[first].value = self.store(value);
+        let mut index = 0;
+        let name = long_form(name);
+        self.lines.retain(|line| {
+            index += 1;
+            index <= first + 1 || !line.name.eq_ignore_ascii_case(name)
+        });
+    }
+
+    /// Takes away every line under `name`.
+    pub fn remove(&mut self, name: &str) {
+        let name = long_form(name);
+        self.lines.retain(|line| !line.name.eq_ignore_ascii_case(name));
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no line at all.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Replaces the value of the first line under `name`; the other lines stay.
+    pub(super) fn replace_first(&mut self, name: &str, value: &str) {
+        if let Some(first) = self.position(name) {
+            self.lines[first].value = self.store(value);
+        }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let name = long_form(name);
+        self.lines.iter().position(|line| line.name.eq_ignore_ascii_case(name))
+    }
+
+    fn store(&mut self, value: &str) -> Range<usize> {
+        let start = self.text.len();
+        if value.contains(['\r', '\n']) {
+            self.text.extend(value.chars().map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c }));
+        } else {
+            self.text.push_str(value);
+        }
+        start..self.text.len()
+    }
+}
+
+/// What a compact name is short for; any other name as it is.
+fn long_form(name: &str) -> &str {
+    if name.len() != 1 {
+        return name;
+    }
+    let known = KNOWN.iter().find(|(_, compact)| compact.eq_ignore_ascii_case(name));
+    known.map_or(name, |(long, _)| long)
+}
+
+/// The name as it is kept and written: spelt as the standard does where it is known.
+fn stored_form(name: &str) -> Cow<'static, str> {
+    let name = long_form(name);
+    let known = KNOWN.iter().find(|(long, _)| long.eq_ignore_ascii_case(name));
+    known.map_or_else(|| Cow::Owned(name.to_owned()), |(long, _)| Cow::Borrowed(*long))
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Eq for Headers {}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}

@@ -1,0 +1,68 @@
+//! Taking header values apart where their separators stand outside quotes and angle brackets.
+
+/// The pieces of `text` between `separator`s that are neither quoted nor within `<>`,
+/// without the blanks around them.
+pub(super) fn split(text: &str, separator: u8) -> Split<'_> {
+    Split { rest: Some(text), separator }
+}
+
+/// Iterator of [`split`].
+pub(super) struct Split<'a> {
+    rest: Option<&'a str>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let end = find(text, self.separator);
+        self.rest = end.map(|end| &text[end + 1..]);
+        Some(trim(&text[..end.unwrap_or(text.len())]))
+    }
+}
+
+/// Where `wanted`, an ASCII character, first stands outside quotes and angle brackets.
+pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
+    let (mut quoted, mut escaped, mut angled) = (false, false, false);
+    text.bytes().position(|byte| {
+        if quoted {
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            return false;
+        }
+        let found = byte == wanted && !angled;
+        match byte {
+            b'"' => quoted = true,
+            b'<' => angled = true,
+            b'>' => angled = false,
+            _ => {}
+        }
+        found
+    })
+}
+
+/// `text` without the blanks and line breaks around it.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// The value of parameter `name` in `;a=b;c`, without its quotes; empty where it has no value.
+pub(super) fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    split(parameters, b';').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        trim(key).eq_ignore_ascii_case(name).then(|| unquoted(trim(value)))
+    })
+}
+
+/// What stands between the quotes, or `value` itself where there are none.
+pub(super) fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(value)
+}
+
+/// Whether `text` is a token (RFC 3261 §25.1).
+pub(super) fn is_token(text: &str) -> bool {
+    let extra = |byte| b"-.!%*_+`'~".contains(&byte);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra(byte))
+}

@@ -1,0 +1,90 @@
+//! Addresses: `"Name" <sip:user@host:port;parameters>;parameters`, read in place.
+
+use super::text::{find, parameter, trim};
+
+/// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// The display name as it was sent, quotes included; empty if there is none.
+    pub display: &'a str,
+    /// What stands between the angle brackets, or up to the first `;` without them.
+    pub uri: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// Takes one value apart; `None` if a quote or an angle bracket stays open.
+    pub fn parse(value: &'a str) -> Option<Self> {
+        let value = trim(value);
+        let Some(open) = find(value, b'<') else {
+            let end = find(value, b';').unwrap_or(value.len());
+            let (uri, parameters) = value.split_at(end);
+            let plain = !uri.contains(['"', '<', '>']);
+            return plain.then_some(Self { display: "", uri: trim(uri), parameters });
+        };
+        let (display, rest) = (trim(&value[..open]), &value[open + 1..]);
+        let (uri, parameters) = rest.split_once('>')?;
+        let parameters = trim(parameters);
+        let closed = parameters.is_empty() || parameters.starts_with(';');
+        closed.then_some(Self { display, uri, parameters })
+    }
+
+    /// The value of a header parameter; empty where it stands without one.
+    pub fn parameter(&self, name: &str) -> Option<&'a str> {
+        parameter(self.parameters, name)
+    }
+
+    /// The `tag` that names one end of a dialog (RFC 3261 §19.3).
+    pub fn tag(&self) -> Option<&'a str> {
+        self.parameter("tag").filter(|tag| !tag.is_empty())
+    }
+
+    /// The user part of the URI.
+    pub fn user(&self) -> Option<&'a str> {
+        Uri::parse(self.uri)?.user
+    }
+}
+
+/// A SIP URI (RFC 3261 §19.1.1). Escapes stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// `sip`, `sips` or whatever stands before the first colon.
+    pub scheme: &'a str,
+    /// Before the `@`, without a password: in GB28181 the id of a device, channel or platform.
+    pub user: Option<&'a str>,
+    /// Name or address; an IPv6 address keeps its brackets. GB28181 puts a domain's id here.
+    pub host: &'a str,
+    /// The port, if one is given.
+    pub port: Option<u16>,
+    /// What follows the host, from the first `;` or `?` on.
+    pub rest: &'a str,
+}
+
+impl<'a> Uri<'a> {
+    /// Takes a URI apart; `None` without a scheme or a host, or with a port that is no number.
+    pub fn parse(uri: &'a str) -> Option<Self> {
+        let (scheme, rest) = trim(uri).split_once(':')?;
+        let authority_end = rest.rfind('@').unwrap_or(0);
+        let host_end = rest[authority_end..].find([';', '?']);
+        let (authority, rest) = rest.split_at(host_end.map_or(rest.len(), |end| authority_end + end));
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user.split_once(':').map_or(user, |(user, _)| user)), host),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(host)?;
+        let user = user.filter(|user| !user.is_empty());
+        (!scheme.is_empty() && !host.is_empty()).then_some(Self { scheme, user, host, port, rest })
+    }
+}
+
+/// `host`, `host:port`, `[v6]` or `[v6]:port` (RFC 3261 §25.1, hostport).
+pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let name_end = text.rfind(']').map_or(0, |bracket| bracket + 1);
+    match text[name_end..].find(':') {
+        None => Some((trim(text), None)),
+        Some(colon) => {
+            let (host, port) = text.split_at(name_end + colon);
+            Some((trim(host), Some(trim(&port[1..]).parse().ok()?)))
+        }
+    }
+}

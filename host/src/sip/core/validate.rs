@@ -1,0 +1,185 @@
+//! What is owed to a message that reads well and still cannot be served.
+//!
+//! `parse` refuses only what it cannot frame, so that everything else can be answered with the
+//! status that RFC 3261 §8.2 and §21.4 name for it. What devices are known to do wrong and still
+//! mean well is let through: no tag in From, no Max-Forwards, an ACK whose CSeq says INVITE,
+//! display names without quotes, a Date in GB form.
+
+use super::{
+    headers::Headers,
+    message::{Method, Request, Response},
+    text::{find, is_token, split},
+    uri::{Address, Uri},
+    via::Via,
+};
+
+/// The body that we understand in an INVITE, and offer.
+const SDP: &str = "application/sdp";
+/// The branch that says nothing but that its maker knows RFC 3261 (§8.1.1.7).
+const COOKIE: &str = "z9hG4bK";
+
+/// Why a message is not served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// The INVITE accepts no answer that we could give.
+    #[error("application/sdp is not acceptable to the caller")]
+    Accept,
+    /// The INVITE's body is nothing that we understand.
+    #[error("the body of the INVITE is not application/sdp")]
+    ContentType,
+    /// CSeq names another method than the request line.
+    #[error("CSeq names another method than the request line")]
+    CseqMethod,
+    /// A field cannot be read.
+    #[error("{0} cannot be read")]
+    Malformed(&'static str),
+    /// The method is unknown.
+    #[error("the method is unknown")]
+    Method,
+    /// A field that every message must have is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field stands there several times that may stand only once.
+    #[error("{0} stands there several times")]
+    Repeated(&'static str),
+    /// The request requires extensions, all of which are unknown to us.
+    #[error("unknown extensions are required: {0}")]
+    Require(String),
+    /// The Request-URI is neither sip nor sips.
+    #[error("the Request-URI has an unknown scheme")]
+    Scheme,
+}
+
+impl Flaw {
+    /// The status that the sender of the request is owed. A response with a flaw is dropped, and
+    /// so is an ACK.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Accept => 406,
+            Self::ContentType => 415,
+            Self::CseqMethod | Self::Malformed(_) | Self::Missing(_) | Self::Repeated(_) => 400,
+            Self::Method => 501,
+            Self::Require(_) => 420,
+            Self::Scheme => 416,
+        }
+    }
+
+    /// The answer, with the field that goes with its status (RFC 3261 §8.2.2.3, §8.2.3).
+    pub fn respond(&self, request: &Request) -> Response {
+        let response = request.respond(self.status());
+        match self {
+            Self::Accept | Self::ContentType => response.with("Accept", SDP),
+            Self::Require(extensions) => response.with("Unsupported", extensions),
+            _ => response,
+        }
+    }
+}
+
+/// Whether a request can be served as far as its own text says.
+pub fn request(request: &Request) -> Result<(), Flaw> {
+    let headers = &request.headers;
+    mandatory(headers)?;
+    if matches!(request.method, Method::Other(_)) {
+        return Err(Flaw::Method);
+    }
+    let cseq = headers.cseq().ok_or(Flaw::Malformed("CSeq"))?;
+    if cseq.method != request.method && request.method != Method::Ack {
+        return Err(Flaw::CseqMethod);
+    }
+    request_uri(&request.uri)?;
+    parties(headers, &request.method)?;
+    contacts(headers)?;
+    if !matches!(request.method, Method::Ack | Method::Cancel) && headers.get("Require").is_some() {
+        return Err(Flaw::Require(headers.values("Require").collect::<Vec<_>>().join(", ")));
+    }
+    if request.method == Method::Invite { session(request) } else { Ok(()) }
+}
+
+/// Whether a response can be matched with what it answers.
+pub fn response(response: &Response) -> Result<(), Flaw> {
+    mandatory(&response.headers)?;
+    response.headers.cseq().map(|_| ()).ok_or(Flaw::Malformed("CSeq"))
+}
+
+/// The fields that every message has (RFC 3261 §8.1.1, §20): once, and Via at least once.
+fn mandatory(headers: &Headers) -> Result<(), Flaw> {
+    for name in ["From", "To", "Call-ID", "CSeq"] {
+        let mut lines = headers.all(name);
+        match (lines.next(), lines.next()) {
+            (None | Some(""), _) => return Err(Flaw::Missing(name)),
+            (Some(_), Some(_)) => return Err(Flaw::Repeated(name)),
+            (Some(_), None) => {}
+        }
+    }
+    if headers.all("Max-Forwards").nth(1).is_some() {
+        return Err(Flaw::Repeated("Max-Forwards"));
+    }
+    let mut vias = headers.values("Via").peekable();
+    vias.peek().ok_or(Flaw::Missing("Via"))?;
+    let readable = vias.all(|value| Via::parse(value).is_some_and(|via| via.branch() != Some(COOKIE)));
+    if readable { Ok(()) } else { Err(Flaw::Malformed("Via")) }
+}
+
+/// RFC 3261 §8.2.2.1 and §19.1.1: sip or sips, no blanks, no angle brackets, no headers.
+fn request_uri(text: &str) -> Result<(), Flaw> {
+    let flaw = Flaw::Malformed("Request-URI");
+    if text.contains([' ', '\t', '<', '>', '"']) {
+        return Err(flaw);
+    }
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_token(scheme));
+    if !is_sip(scheme.ok_or_else(|| flaw.clone())?) {
+        return Err(Flaw::Scheme);
+    }
+    match Uri::parse(text) {
+        Some(uri) if !uri.rest.contains('?') => Ok(()),
+        _ => Err(flaw),
+    }
+}
+
+/// From and To. A registrar keeps addresses of record, which are SIP's own (RFC 3261 §10.3).
+fn parties(headers: &Headers, method: &Method) -> Result<(), Flaw> {
+    for (name, address) in [("From", headers.from()), ("To", headers.to())] {
+        let address = address.filter(is_address).ok_or(Flaw::Malformed(name))?;
+        let scheme = address.uri.split_once(':').map_or("", |(scheme, _)| scheme);
+        if *method == Method::Register && !is_sip(scheme) {
+            return Err(Flaw::Malformed(name));
+        }
+    }
+    Ok(())
+}
+
+/// A display name is quoted or holds nothing that separates; a URI holds no blanks.
+fn is_address(address: &Address<'_>) -> bool {
+    let Address { display, uri, .. } = address;
+    let quoted = display.len() > 1 && display.starts_with('"') && display.ends_with('"');
+    let named = quoted || !display.contains(['"', ',', ';', ':', '@']);
+    named && !uri.contains([' ', '\t']) && uri.split_once(':').is_some_and(|(scheme, _)| is_token(scheme))
+}
+
+/// A Contact with `?` in its URI needs angle brackets (RFC 3261 §20.10).
+fn contacts(headers: &Headers) -> Result<(), Flaw> {
+    let bare = |value: &str| find(value, b'<').is_none() && value.contains('?');
+    if headers.values("Contact").any(bare) { Err(Flaw::Malformed("Contact")) } else { Ok(()) }
+}
+
+/// An INVITE brings SDP, if it brings anything, and takes SDP (RFC 3261 §8.2.3, §13.2.1).
+fn session(request: &Request) -> Result<(), Flaw> {
+    let headers = &request.headers;
+    let is_sdp = |kind: &str| media_type(kind).eq_ignore_ascii_case(SDP);
+    if !request.body.is_empty() && !headers.content_type().is_none_or(is_sdp) {
+        return Err(Flaw::ContentType);
+    }
+    let takes = |kind: &str| is_sdp(kind) || matches!(media_type(kind), "*/*" | "application/*");
+    if headers.get("Accept").is_some() && !headers.values("Accept").any(takes) {
+        return Err(Flaw::Accept);
+    }
+    Ok(())
+}
+
+fn media_type(value: &str) -> &str {
+    split(value, b';').next().unwrap_or_default()
+}
+
+fn is_sip(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
+}

@@ -1,0 +1,266 @@
+//! The loop that owns the core: sockets, commands and the clock go in; packets, answers and what
+//! devices ask come out.
+
+use std::{future::Future, io, pin::pin, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    time::{Instant, sleep_until},
+};
+use tracing::debug;
+
+use super::{
+    Error, Incoming,
+    core::{
+        ClientId, Endpoint, Event, Full, Message, Method, ParseError, Peer, Request, Response, Transmit,
+        Transport,
+        endpoint::unavailable,
+        framing::{self, Framed},
+        validate,
+    },
+    counters::{Counters, count},
+    handle::{Command, Told},
+    tcp::{Connections, Report},
+    udp::Socket,
+    waiting::Waiting,
+};
+
+/// Runs the core; to be spawned. Nothing is sent or received but by this.
+#[derive(Debug)]
+pub struct Driver {
+    endpoint: Endpoint,
+    udp: Option<Socket>,
+    tcp: Connections,
+    commands: mpsc::Receiver<Command>,
+    incoming: mpsc::Sender<Incoming>,
+    waiting: Waiting,
+    counters: Arc<Counters>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        (udp, tcp): (Option<Socket>, Connections),
+        (commands, incoming): (mpsc::Receiver<Command>, mpsc::Sender<Incoming>),
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { endpoint, udp, tcp, commands, incoming, waiting: Waiting::default(), counters }
+    }
+
+    /// Runs until `shutdown` or until the last [`Sip`](super::Sip) is gone. Then every connection
+    /// is closed, and whoever still waits for an answer is told [`Error::Closed`].
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let mut alarm = pin!(sleep_until(Instant::now()));
+        let mut commands = Vec::with_capacity(BATCH);
+        loop {
+            self.drain();
+            let timeout = self.endpoint.poll_timeout().map(Instant::from_std);
+            if let Some(timeout) = timeout.filter(|timeout| *timeout != alarm.deadline()) {
+                alarm.as_mut().reset(timeout);
+            }
+            tokio::select! {
+                () = &mut shutdown => return,
+                ready = readable(self.udp.as_ref()) => self.receive(ready),
+                report = self.tcp.next() => self.hear(report),
+                taken = self.commands.recv_many(&mut commands, BATCH) => match taken {
+                    0 => return,
+                    _ => commands.drain(..).for_each(|command| self.obey(command)),
+                },
+                () = &mut alarm, if timeout.is_some() => self.endpoint.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Sends and tells what the core has to say, until it has no more.
+    fn drain(&mut self) {
+        loop {
+            if let Some(event) = self.endpoint.poll_event() {
+                self.tell(event);
+            } else if let Some(transmit) = self.endpoint.poll_transmit() {
+                self.send(transmit);
+            } else {
+                return self.counters.publish(self.endpoint.counts());
+            }
+        }
+    }
+
+    /// Takes the datagrams that are there; after a batch of them, the rest of us has its turn.
+    fn receive(&mut self, ready: io::Result<()>) {
+        if let Err(error) = ready {
+            debug!(%error, "the UDP socket reports an error");
+        }
+        for _ in 0..BATCH {
+            let Some(socket) = &mut self.udp else { return };
+            match socket.receive() {
+                Ok((peer, bytes)) => {
+                    let framed = framing::datagram(bytes);
+                    self.take(peer, framed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // ICMP says that an earlier packet of ours met a closed port: the timers know.
+                Err(error) => debug!(%error, "a datagram could not be received"),
+            }
+            self.drain();
+        }
+    }
+
+    fn hear(&mut self, report: Report) {
+        match report {
+            Report::Closed(peer, refused) => {
+                if let Some(error) = refused {
+                    self.refuse(peer, &error);
+                }
+                self.endpoint.handle_transport_error(now(), peer);
+            }
+            Report::Said(peer, framed) => self.take(peer, framed),
+        }
+    }
+
+    fn take(&mut self, peer: Peer, framed: Framed) {
+        match framed {
+            Framed::KeepAlive => return,
+            Framed::Message(message) => self.check(peer, message),
+            Framed::Refused(error) => {
+                self.refuse(peer, &error);
+                if let Some(reply) = error.reply {
+                    self.send(Transmit { peer, bytes: Bytes::from(reply.to_bytes()) });
+                }
+            }
+        }
+        count(&self.counters.received);
+    }
+
+    /// Lets through what can be served; what cannot is answered without a transaction, in the same
+    /// way each time.
+    fn check(&mut self, peer: Peer, message: Message) {
+        let flaw = match &message {
+            Message::Request(request) => validate::request(request).err(),
+            Message::Response(response) => validate::response(response).err(),
+        };
+        let Some(flaw) = flaw else {
+            return self.endpoint.handle_message(now(), peer, message);
+        };
+        count(&self.counters.invalid);
+        debug!(%peer, %flaw, "a message cannot be served");
+        if let Message::Request(mut request) = message
+            && request.method != Method::Ack
+        {
+            request.note_source(peer.remote);
+            self.send(Transmit { peer, bytes: Bytes::from(flaw.respond(&request).to_bytes()) });
+        }
+    }
+
+    fn refuse(&self, peer: Peer, error: &ParseError) {
+        count(&self.counters.malformed);
+        debug!(%peer, %error, "a message cannot be read");
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Abandon(id, accepted) => self.abandon(id, accepted),
+            Command::Acknowledge(id, ack) => {
+                self.waiting.forget(id);
+                if !self.endpoint.acknowledge(id, ack) {
+                    debug!("an ACK came too late");
+                }
+            }
+            Command::Cancel(id) => self.endpoint.cancel(now(), id),
+            Command::Invite { peer, request, answers, started } => {
+                match self.invite(peer, request, answers) {
+                    // Its caller is gone before it began.
+                    Ok(begun) => match started.send(Ok(begun)) {
+                        Err(Ok((id, _))) => self.abandon(id, None),
+                        Ok(()) | Err(Err(_)) => {}
+                    },
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            }
+            Command::Request { peer, request, answer } => match self.endpoint.request(now(), peer, request) {
+                Ok(id) => self.waiting.for_request(id, answer),
+                Err(Full) => drop(answer.send(Err(Error::Busy))),
+            },
+            Command::Respond(id, response) => {
+                // False: the sender has its answer, or has given up.
+                self.endpoint.respond(now(), id, &response);
+            }
+            Command::Send(peer, request) => self.endpoint.send(peer, request),
+        }
+    }
+
+    fn invite(
+        &mut self,
+        peer: Peer,
+        request: Request,
+        answers: mpsc::Sender<Told>,
+    ) -> Result<(ClientId, Request), Error> {
+        let id = self.endpoint.request(now(), peer, request).map_err(|Full| Error::Busy)?;
+        let sent = self.endpoint.invite(id).cloned().ok_or(Error::NotInvite)?;
+        self.waiting.for_invite(id, answers);
+        Ok((id, sent))
+    }
+
+    fn abandon(&mut self, id: ClientId, accepted: Option<(Peer, Response)>) {
+        self.waiting.forget(id);
+        self.endpoint.cancel(now(), id);
+        if let Some((peer, response)) = accepted {
+            self.pass(Incoming::StrayAnswer { response, peer });
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        match event {
+            Event::Ack { id, request, peer } => self.pass(Incoming::Ack { id, request, peer }),
+            Event::Cancelled { id } => self.pass(Incoming::Cancelled { id }),
+            Event::Request { id, request, peer } => self.pass(Incoming::Request { id, request, peer }),
+            Event::Response { id, response, peer } => {
+                let stray = self.waiting.answer(id, peer, response);
+                stray.into_iter().for_each(|stray| self.pass(stray));
+            }
+            Event::StrayAnswer { response, peer } => self.pass(Incoming::StrayAnswer { response, peer }),
+            Event::Timeout { id } => self.waiting.fail(id, Error::TimedOut),
+            Event::TransportFailed { id } => self.waiting.fail(id, Error::Unreachable),
+            Event::Unacknowledged { id } => self.pass(Incoming::Unacknowledged { id }),
+        }
+    }
+
+    /// Hands something to the gateway. When that has too much to do already, a request is answered
+    /// 503; other news is lost, which the peer's repetitions mend.
+    fn pass(&mut self, incoming: Incoming) {
+        let Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) = self.incoming.try_send(incoming)
+        else {
+            return;
+        };
+        count(&self.counters.dropped);
+        if let Incoming::Request { id, request, .. } = lost {
+            self.endpoint.respond(now(), id, &unavailable(&request));
+        }
+    }
+
+    fn send(&mut self, Transmit { peer, bytes }: Transmit) {
+        let sent = match (peer.transport, &self.udp) {
+            (Transport::Tcp(id), _) => self.tcp.send(id, peer.remote, bytes),
+            (Transport::Udp, Some(socket)) => socket.send(peer.remote, &bytes).is_ok(),
+            (Transport::Udp, None) => false,
+        };
+        count(if sent { &self.counters.sent } else { &self.counters.unsendable });
+        if !sent && peer.is_reliable() {
+            self.endpoint.handle_transport_error(now(), peer);
+        }
+    }
+}
+
+async fn readable(socket: Option<&Socket>) -> io::Result<()> {
+    match socket {
+        Some(socket) => socket.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Datagrams and commands that are taken before others have their turn.
+const BATCH: usize = 64;

@@ -1,0 +1,140 @@
+//! Datagrams.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket},
+    os::fd::AsRawFd,
+    path::Path,
+};
+
+use socket2::{Domain, Protocol, Type};
+use tokio::net::UdpSocket;
+use tracing::debug;
+
+use super::core::Peer;
+
+/// One socket, with what is needed to say who its peers are.
+#[derive(Debug)]
+pub(super) struct Socket {
+    socket: UdpSocket,
+    address: SocketAddr,
+    routes: Routes,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    /// Opens a socket with room for a storm: ten thousand devices that come back at once fill the
+    /// kernel's usual buffer in milliseconds, and then retransmit in step for half a minute.
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        // Beyond the system's limit with the right to it, else up to the limit, else as it is.
+        if rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err()
+            && let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER)
+        {
+            debug!(%error, "the receive buffer stays small");
+        }
+        if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER) {
+            debug!(%error, "the send buffer stays small");
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, routes: Routes::new(address), buffer: vec![0; LONGEST] })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number by which the kernel lists it.
+    pub(super) fn inode(&self) -> Option<u64> {
+        let link =
+            fs::read_link(Path::new("/proc/self/fd").join(self.socket.as_raw_fd().to_string())).ok()?;
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    }
+
+    /// Waits until `receive` has something.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// The next datagram; `WouldBlock` if there is none.
+    pub(super) fn receive(&mut self) -> io::Result<(Peer, &[u8])> {
+        let (length, remote) = self.socket.try_recv_from(&mut self.buffer)?;
+        let local = self.routes.local(remote);
+        Ok((Peer::udp(remote, local), &self.buffer[..length]))
+    }
+
+    /// Sends one datagram, at once or not at all: a packet lost here is a packet lost, and the
+    /// transactions know what to do about that.
+    pub(super) fn send(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        self.socket.try_send_to(bytes, remote).map(|_| ())
+    }
+}
+
+/// Which address of ours a peer sees. On a socket that is bound to one address it is that one.
+/// Otherwise the route tells: a connected socket that sends nothing knows the address that our
+/// packets to the peer leave from, which is also where its answers must come. (The address that
+/// a packet came *to* would need IP_PKTINFO, and so unsafe code; it differs only on hosts with
+/// several addresses in one network.)
+#[derive(Debug)]
+struct Routes {
+    bound: SocketAddr,
+    known: HashMap<IpAddr, IpAddr>,
+}
+
+impl Routes {
+    fn new(bound: SocketAddr) -> Self {
+        Self { bound, known: HashMap::new() }
+    }
+
+    fn local(&mut self, remote: SocketAddr) -> SocketAddr {
+        if !self.bound.ip().is_unspecified() {
+            return self.bound;
+        }
+        if let Some(local) = self.known.get(&remote.ip()) {
+            return SocketAddr::new(*local, self.bound.port());
+        }
+        let local = probe(remote).unwrap_or_else(|_| self.bound.ip());
+        if self.known.len() >= KNOWN_ROUTES {
+            self.known.clear();
+        }
+        self.known.insert(remote.ip(), local);
+        SocketAddr::new(local, self.bound.port())
+    }
+}
+
+fn probe(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any = match remote {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let probe = StdSocket::bind((any, 0))?;
+    probe.connect(remote)?;
+    Ok(probe.local_addr()?.ip())
+}
+
+/// The drops of the socket `inode`, from the kernel's table.
+pub(super) fn kernel_drops(inode: u64) -> Option<u64> {
+    let tables =
+        ["/proc/net/udp", "/proc/net/udp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    tables.iter().flat_map(|table| table.lines()).find_map(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let ours = columns.get(INODE_COLUMN)?.parse() == Ok(inode);
+        if ours { columns.last()?.parse().ok() } else { None }
+    })
+}
+
+/// What is asked of the kernel for datagrams that wait: 4 MiB is some 3,000 of them.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// What is asked of the kernel for answers that wait while a batch is worked off.
+const SEND_BUFFER: usize = 1 << 20;
+/// Longest datagram.
+const LONGEST: usize = 65_535;
+/// Peers whose route is remembered.
+const KNOWN_ROUTES: usize = 262_144;
+/// Which column of `/proc/net/udp` holds the inode.
+const INODE_COLUMN: usize = 9;

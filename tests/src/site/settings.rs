@@ -1,0 +1,94 @@
+//! The gateway's configuration for tests: everything on loopback, short periods.
+
+use std::path::{Path, PathBuf};
+
+use crate::media::FakeZlm;
+
+/// What tests change most. [`Settings::extra`] takes the rest.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub mode: &'static str,
+    /// `http.secret`.
+    pub secret: String,
+    pub udp: String,
+    pub tcp: String,
+    pub http: String,
+    pub rtp_ports: &'static str,
+    pub rtp_transport: &'static str,
+    pub invite_timeout_secs: u64,
+    pub keepalive_interval_secs: u64,
+    pub keepalive_misses: u64,
+    pub start_timeout_secs: u64,
+    pub check_interval_secs: u64,
+    pub adopt_channels: bool,
+    /// The folder of components.
+    pub plugins: PathBuf,
+    /// One URL for all notifications, or none.
+    pub notify: String,
+    /// Whole sections, appended.
+    pub extra: String,
+    zlm_api: String,
+    zlm_secret: String,
+    zlm_rtp: String,
+}
+
+impl Settings {
+    /// Settings that fit this media server. Builds the components where they are not up to date.
+    ///
+    /// # Errors
+    /// When the components cannot be built.
+    pub fn new(zlm: &FakeZlm) -> anyhow::Result<Self> {
+        Ok(Self {
+            mode: "release",
+            secret: "test-secret".to_owned(),
+            udp: "127.0.0.1:0".to_owned(),
+            tcp: "127.0.0.1:0".to_owned(),
+            http: "127.0.0.1:0".to_owned(),
+            rtp_ports: "single",
+            rtp_transport: "udp",
+            invite_timeout_secs: 3,
+            keepalive_interval_secs: 60,
+            keepalive_misses: 3,
+            start_timeout_secs: 10,
+            check_interval_secs: 300,
+            adopt_channels: false,
+            plugins: sluice_build::plugins()?,
+            notify: String::new(),
+            extra: String::new(),
+            zlm_api: zlm.url(),
+            zlm_secret: zlm.secret().to_owned(),
+            zlm_rtp: zlm.rtp_address().to_string(),
+        })
+    }
+
+    /// The configuration file's text; what the gateway keeps goes into `folder`.
+    pub fn to_toml(&self, folder: &Path) -> String {
+        let Self { mode, secret, udp, tcp, http, notify, extra, zlm_api, zlm_secret, zlm_rtp, .. } = self;
+        let store = folder.join("sluice.db");
+        let cache = folder.join("plugin-cache");
+        format!(
+            "mode = \"{mode}\"\n\
+             [platform]\nadopt_channels = {}\n\
+             [sip]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\ninvite_timeout_secs = {}\nkeepalive_interval_secs = {}\n\
+             keepalive_misses = {}\nquery_delay_ms = 10\n\
+             [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\n\
+             [store]\npath = {store:?}\n\
+             [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
+             rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n\
+             [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\n\
+             [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{notify}\"\n\
+             records_stop = \"{notify}\"\nretry_min_ms = 20\nretry_max_ms = 200\n\
+             [plugins]\npath = {:?}\ncache = {cache:?}\n\
+             {extra}",
+            self.adopt_channels,
+            self.invite_timeout_secs,
+            self.keepalive_interval_secs,
+            self.keepalive_misses,
+            self.rtp_ports,
+            self.rtp_transport,
+            self.start_timeout_secs,
+            self.check_interval_secs,
+            self.plugins,
+        )
+    }
+}
