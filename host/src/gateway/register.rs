@@ -149,7 +149,7 @@ impl Attempt<'_> {
         let credentials = self.credentials.as_ref()?;
         let cseq = self.request.headers.cseq()?;
         let call_id = self.request.headers.call_id()?;
-        let source = self.peer.remote.ip();
+        let source = self.peer.remote;
         Some(look(&Presented { source, credentials, call_id, cseq: &cseq }))
     }
 

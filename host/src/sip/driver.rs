@@ -124,7 +124,8 @@ impl Driver {
             Framed::Message(message) => self.check(peer, message),
             Framed::Refused(error) => {
                 self.refuse(peer, &error);
-                if let Some(reply) = error.reply {
+                if let Some(mut reply) = error.reply {
+                    reply.note_source(peer.remote);
                     self.send(Transmit { peer, bytes: Bytes::from(reply.to_bytes()) });
                 }
             }

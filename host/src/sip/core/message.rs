@@ -177,10 +177,7 @@ impl Request {
     /// Writes onto the topmost Via where the packet came from (RFC 3581 §4), so that every
     /// answer made from this request says so too.
     pub fn note_source(&mut self, source: SocketAddr) {
-        if let Some(line) = self.headers.get("Via") {
-            let line = via::with_source(line, source);
-            self.headers.replace_first("Via", &line);
-        }
+        note_source(&mut self.headers, source);
     }
 
     /// The answer with `status`: Via, From, To, Call-ID and CSeq as they came, and a To tag if
@@ -252,6 +249,11 @@ impl Response {
         self
     }
 
+    /// As [`Request::note_source`], for an answer to what could not be read as a request.
+    pub fn note_source(&mut self, source: SocketAddr) {
+        note_source(&mut self.headers, source);
+    }
+
     /// The answer as it goes onto the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let status = self.status.to_string();
@@ -264,6 +266,13 @@ impl Response {
             let to = format!("{to};tag={tag}");
             self.headers.replace_first("To", &to);
         }
+    }
+}
+
+fn note_source(headers: &mut Headers, source: SocketAddr) {
+    if let Some(line) = headers.get("Via") {
+        let line = via::with_source(line, source);
+        headers.replace_first("Via", &line);
     }
 }
 

@@ -12,7 +12,7 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     num::ParseIntError,
     time::{Duration, Instant},
 };
@@ -74,7 +74,8 @@ struct Id {
 struct Use {
     /// None without `qop`: such a nonce serves once.
     count: Option<u32>,
-    /// Of Call-ID, CSeq and response: the same request again has the same.
+    /// Of source, Call-ID, CSeq and response: the same request again has the same. Whoever overheard it has
+    /// another source, be it only another port of the same host.
     fingerprint: u64,
     /// When it first came, in seconds since the keeper started.
     since: u32,
@@ -84,7 +85,7 @@ struct Use {
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// Where the packet came from.
-    pub source: IpAddr,
+    pub source: SocketAddr,
     /// The credentials with the nonce.
     pub credentials: &'a Credentials,
     /// The request's Call-ID.
@@ -179,8 +180,8 @@ impl NonceKeeper {
     }
 
     fn fingerprint(&self, presented: &Presented<'_>) -> u64 {
-        let Presented { credentials, call_id, cseq, .. } = presented;
-        self.fingerprints.hash_one((call_id, cseq, &credentials.response, &credentials.nc))
+        let Presented { source, credentials, call_id, cseq } = presented;
+        self.fingerprints.hash_one((source, call_id, cseq, &credentials.response, &credentials.nc))
     }
 
     /// The nonce in the credentials, if its seal is ours and for this address.
@@ -190,7 +191,7 @@ impl NonceKeeper {
         let (made, rest) = bytes.split_first_chunk::<TIME>()?;
         let (random, seal) = rest.split_first_chunk::<RANDOM>()?;
         let id = Id { made: u32::from_be_bytes(*made), random: *random };
-        bool::from(self.seal(id, presented.source).ct_eq(seal)).then_some(id)
+        bool::from(self.seal(id, presented.source.ip()).ct_eq(seal)).then_some(id)
     }
 
     fn seal(&self, id: Id, source: IpAddr) -> [u8; SEAL] {
