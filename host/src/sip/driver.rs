@@ -170,11 +170,12 @@ impl Driver {
             Command::Cancel(id) => self.endpoint.cancel(now(), id),
             Command::Invite { peer, request, answers, started } => {
                 match self.invite(peer, request, answers) {
-                    // Its caller is gone before it began.
-                    Ok(begun) => match started.send(Ok(begun)) {
-                        Err(Ok((id, _))) => self.abandon(id, None),
-                        Ok(()) | Err(Err(_)) => {}
-                    },
+                    Ok(begun) => {
+                        // Its caller may be gone before it began.
+                        if let Err(Ok((id, _))) = started.send(Ok(begun)) {
+                            self.abandon(id, None);
+                        }
+                    }
                     Err(error) => drop(started.send(Err(error))),
                 }
             }
