@@ -1,7 +1,10 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
+mod binary;
 mod live;
 mod notified;
+mod presence;
 mod refuse;
 mod register;
+mod restart;
 mod wire;
