@@ -174,7 +174,9 @@ impl Streams {
         if let Some(stream) = table.open.get(&id) {
             return Some(stream.clone());
         }
-        let waiting = |stream: &&Stream| stream.stage == Stage::Answered && !stream.own_port;
+        // One that flows may be told so anew, when the media server was restarted.
+        let waiting =
+            |stream: &&Stream| (Stage::Answered..Stage::Closing).contains(&stream.stage) && !stream.own_port;
         let by_ssrc = |stream: &&Stream| stream.media.ssrc.is_some_and(|ssrc| ssrc.stream_id() == id);
         let by_source = |stream: &&Stream| source.is_some() && stream.media.source == source;
         let mut candidates = table.open.values().filter(waiting);
