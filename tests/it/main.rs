@@ -1,3 +1,11 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
+mod hook;
 mod live;
+mod live_answers;
+mod live_close;
+mod live_media_server;
+mod live_shared;
+mod live_ssrc;
+mod live_steps;
+mod live_wire;
