@@ -9,3 +9,7 @@ mod live_shared;
 mod live_ssrc;
 mod live_steps;
 mod live_wire;
+mod notified;
+mod refuse;
+mod register;
+mod wire;
