@@ -1,3 +1,7 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
+mod account;
+mod envelope;
 mod live;
+mod openapi;
+mod sign;
