@@ -1,6 +1,7 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
 mod account;
+mod catalog;
 mod envelope;
 mod live;
 mod openapi;
