@@ -4,5 +4,7 @@ mod account;
 mod catalog;
 mod envelope;
 mod live;
+mod notify;
 mod openapi;
+mod receiver;
 mod sign;
