@@ -76,8 +76,11 @@ impl<T: Clone + Debug> Journal<T> {
     }
 
     fn find(&self, from: usize, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        // A copy, so that `wanted` may look at the journal itself.
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().skip(from).find(|entry| wanted(entry)).cloned()
+        let tail = entries.get(from..).unwrap_or_default().to_vec();
+        drop(entries);
+        tail.into_iter().find(|entry| wanted(entry))
     }
 
     fn not_seen(&self, mark: usize, patience: Duration) -> NotSeen {

@@ -121,6 +121,10 @@ impl Gateway {
         match document.body {
             Body::Catalog(catalog) => self.take_catalog(device, document.sn, catalog).await,
             Body::DeviceInfo(info) => self.take_device_info(device, info).await,
+            Body::RecordInfo(part) => {
+                self.0.queries.take_list(document.sn, part);
+                Ok(())
+            }
             Body::Keepalive(keepalive) => self.keepalive(device, &keepalive).await,
             _ => {
                 self.0.store.touch(device.as_str(), seen);

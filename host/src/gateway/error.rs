@@ -7,6 +7,9 @@ use crate::{media, plugin, sip, store};
 /// Why the gateway did not do it. Translated in two places: `http/reply.rs` and `answer.rs`.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
+    /// The stream is being recorded.
+    #[error("stream {0} is being recorded already")]
+    AlreadyRecording(String),
     /// The device's 2xx cannot be worked with; the text says what it lacks.
     #[error("the device's answer {0}")]
     BadAnswer(&'static str),
@@ -43,6 +46,8 @@ pub enum Error {
     TimedOut,
     #[error("no device {0}")]
     UnknownDevice(String),
+    #[error("no recording {0}")]
+    UnknownRecording(String),
     #[error("no stream {0}")]
     UnknownStream(String),
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::config;
@@ -26,6 +26,7 @@ const ANSWER: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     DevicesActive,
+    RecordsStop,
     UsersActive,
     UsersRegister,
 }
@@ -35,6 +36,7 @@ impl Kind {
     fn method(self) -> &'static str {
         match self {
             Self::DevicesActive => "devices.active",
+            Self::RecordsStop => "records.stop",
             Self::UsersActive => "users.active",
             Self::UsersRegister => "users.regiester",
         }
@@ -43,6 +45,7 @@ impl Kind {
     fn url(self, urls: &config::Notify) -> &str {
         match self {
             Self::DevicesActive => &urls.devices_active,
+            Self::RecordsStop => &urls.records_stop,
             Self::UsersActive => &urls.users_active,
             Self::UsersRegister => &urls.users_register,
         }
@@ -51,12 +54,12 @@ impl Kind {
     /// That a device or channel is in some state at `time`.
     pub(super) fn activity(self, receiver: &str, id: &str, status: &str, time: i64) -> NewEvent {
         let data = json!({ "deviceid": id, "status": status, "time": time });
-        NewEvent {
-            receiver: receiver.to_owned(),
-            method: self.method().to_owned(),
-            time,
-            data: data.to_string(),
-        }
+        self.event(receiver.to_owned(), time, &data)
+    }
+
+    /// An event of this kind, to be stored.
+    pub(super) fn event(self, receiver: String, time: i64, data: &Value) -> NewEvent {
+        NewEvent { receiver, method: self.method().to_owned(), time, data: data.to_string() }
     }
 }
 
@@ -102,15 +105,14 @@ impl Gateway {
         let (sysinfo, mask) = (self.sysinfo().await?, self.0.config.http.mask_pwd);
         Ok(move |user: &User| {
             let Some(receiver) = receiver else { return Vec::new() };
-            let data = json!(view::UserDevice::new(user, sysinfo, mask)).to_string();
-            let method = Kind::UsersRegister.method().to_owned();
-            vec![NewEvent { receiver, method, time: clock::seconds(), data }]
+            let data = json!(view::UserDevice::new(user, sysinfo, mask));
+            vec![Kind::UsersRegister.event(receiver, clock::seconds(), &data)]
         })
     }
 
     /// Starts a sender for each receiver: those that are configured, and those that something still waits for.
     pub(super) async fn start_senders(&self) -> Result<(), Error> {
-        let kinds = [Kind::DevicesActive, Kind::UsersActive, Kind::UsersRegister];
+        let kinds = [Kind::DevicesActive, Kind::RecordsStop, Kind::UsersActive, Kind::UsersRegister];
         let mut urls: Vec<String> = kinds.into_iter().filter_map(|kind| self.receiver(kind)).collect();
         let waiting = self.0.store.backlogs().await?;
         urls.extend(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::gb28181::{DeviceId, StreamId};
 use crate::store::{self, StreamKind};
@@ -13,7 +14,7 @@ use super::stream::{Joined, Outcome};
 use super::{Error, Gateway};
 
 /// Where a stream can be watched; the field names are the API's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Playback {
     /// The channel.
     pub deviceid: String,
@@ -65,6 +66,18 @@ impl Gateway {
 
     /// The channel and its user device, if a stream can be asked of them.
     pub(super) async fn playable(&self, channel: &str) -> Result<(DeviceId, DeviceId), Error> {
+        let (channel, device, status) = self.reachable(channel).await?;
+        if status != store::Status::On {
+            return Err(Error::ChannelOff(channel.to_string()));
+        }
+        Ok((channel, device))
+    }
+
+    /// The channel, its user device and its status, if the device is online.
+    pub(super) async fn reachable(
+        &self,
+        channel: &str,
+    ) -> Result<(DeviceId, DeviceId, store::Status), Error> {
         let unknown = || Error::UnknownDevice(channel.to_owned());
         let row = self.0.store.channel(channel).await?.ok_or_else(unknown)?;
         let channel = DeviceId::parse(&row.deviceid).map_err(|_| unknown())?;
@@ -72,10 +85,7 @@ impl Gateway {
         if self.0.registry.peer(&device).is_none() {
             return Err(Error::Offline(device.to_string()));
         }
-        if row.status != store::Status::On {
-            return Err(Error::ChannelOff(channel.to_string()));
-        }
-        Ok((channel, device))
+        Ok((channel, device, row.status))
     }
 
     pub(super) fn playback(&self, channel: &DeviceId, id: StreamId) -> Playback {
@@ -98,4 +108,35 @@ async fn settled(mut told: watch::Receiver<Option<Outcome>>) -> Result<StreamId,
     let ended = || Error::Internal("the attempt to open the stream was broken off".to_owned());
     let outcome = told.wait_for(Option::is_some).await.map_err(|_| ended())?.clone();
     outcome.ok_or_else(ended)?.map_err(|error| (*error).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_has_the_contract_s_names() {
+        let playback = Playback {
+            deviceid: "37070000081318000001".to_owned(),
+            ssrc: "0BEBC201".to_owned(),
+            http: "http://media/rtp/0BEBC201/hls.m3u8".to_owned(),
+            rtmp: "rtmp://media/rtp/0BEBC201".to_owned(),
+            rtsp: "rtsp://media/rtp/0BEBC201".to_owned(),
+            ws_flv: "ws://media/rtp/0BEBC201.live.flv".to_owned(),
+            http_flv: "http://media/rtp/0BEBC201.live.flv".to_owned(),
+            webrtc: "webrtc://media/rtp/0BEBC201".to_owned(),
+        };
+        insta::assert_json_snapshot!(playback, @r#"
+        {
+          "deviceid": "37070000081318000001",
+          "ssrc": "0BEBC201",
+          "http": "http://media/rtp/0BEBC201/hls.m3u8",
+          "rtmp": "rtmp://media/rtp/0BEBC201",
+          "rtsp": "rtsp://media/rtp/0BEBC201",
+          "ws-flv": "ws://media/rtp/0BEBC201.live.flv",
+          "http-flv": "http://media/rtp/0BEBC201.live.flv",
+          "webrtc": "webrtc://media/rtp/0BEBC201"
+        }
+        "#);
+    }
 }

@@ -7,6 +7,9 @@
 //! | `registry` | which devices there are and where they can be reached |
 //! | `query` | DeviceInfo and Catalog, asked and gathered |
 //! | `account` | user and channel devices, issued and withdrawn |
+//! | `playback` | recordings on the device, played and listed |
+//! | `timeline` | recorded periods joined, clipped and split by day |
+//! | `record` | streams recorded at the media server |
 //! | `live` | play: one live stream a channel |
 //! | `invite` | opening a media session, along the standard's sequence chart |
 //! | `stream` | open streams and what happens to them |
@@ -31,11 +34,14 @@ mod janitor;
 mod live;
 mod outbound;
 mod permit;
+mod playback;
 mod query;
+mod record;
 mod register;
 mod registry;
 mod resume;
 mod stream;
+mod timeline;
 mod view;
 
 use std::sync::{Arc, Mutex};
@@ -56,6 +62,7 @@ pub use error::Error;
 pub use live::Playback;
 pub use permit::Call;
 pub use resume::Readiness;
+pub use timeline::{RecordDay, RecordItem, RecordList};
 pub use view::{SysInfo, UserDevice};
 
 /// The gateway. A cheap handle; all clones are the same gateway.
@@ -83,6 +90,7 @@ struct Inner {
     store: Store,
     registry: registry::Registry,
     queries: query::Queries,
+    recordings: record::Recordings,
     streams: stream::Streams,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,

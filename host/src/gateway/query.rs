@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::gb28181::manscdp::{self, Catalog, DeviceInfo};
+use crate::gb28181::manscdp::{self, Catalog, DeviceInfo, RecordInfo};
 use crate::gb28181::{Charset, DeviceId};
 use crate::store::{self, Applied, CatalogBatch, CatalogItem, NewEvent};
 
@@ -20,6 +21,9 @@ use super::{Error, Gateway, clock};
 
 /// How long the parts of a catalog may take. A large platform's first part can take minutes.
 const SYNC_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Parts of a list of recordings that may wait for their caller.
+const PARTS: usize = 4096;
 
 /// How often a device is asked again that does not take a query.
 const ATTEMPTS: u32 = 3;
@@ -33,6 +37,8 @@ pub(super) struct Queries {
     sequence: AtomicU32,
     /// The newest catalog query of each device; nothing under the lock waits.
     syncs: Mutex<HashMap<DeviceId, Sync>>,
+    /// Callers who gather a list of recordings, by their query's number; nothing under the lock waits.
+    lists: Mutex<HashMap<u32, mpsc::Sender<RecordInfo>>>,
 }
 
 /// A catalog that comes in parts.
@@ -56,6 +62,28 @@ impl Queries {
 
     fn next_sn(&self) -> u32 {
         self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & 0x7FFF_FFFF
+    }
+
+    /// A number for a query for recordings, and where the parts of its answer come.
+    pub(super) fn await_list(&self) -> (u32, mpsc::Receiver<RecordInfo>) {
+        let (sender, parts) = mpsc::channel(PARTS);
+        let sn = self.next_sn();
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(sn, sender);
+        (sn, parts)
+    }
+
+    pub(super) fn end_list(&self, sn: u32) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).remove(&sn);
+    }
+
+    /// Hands a part to the caller who asked for it. One that nobody asked for, or that comes while thousands
+    /// wait, is dropped.
+    pub(super) fn take_list(&self, sn: Option<u32>, part: RecordInfo) {
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = sn.and_then(|sn| lists.get(&sn));
+        if asked.is_none_or(|asked| asked.try_send(part).is_err()) {
+            tracing::debug!(sn, "a part of a list that nobody waits for");
+        }
     }
 
     /// Begins a sync; an older one of the same device is forgotten.

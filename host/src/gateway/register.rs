@@ -92,7 +92,7 @@ impl Gateway {
     async fn let_in(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
         let Attempt { request, peer, device, expires, .. } = attempt;
         let admission = self.0.registry.judge(device, *peer);
-        self.record(attempt, admission).await?;
+        self.note_registration(attempt, admission).await?;
         if !self.0.registry.admit(device, *peer, Instant::now()) {
             return Ok(request.respond(403).with_reason("Deleted"));
         }
@@ -109,7 +109,7 @@ impl Gateway {
     }
 
     /// What is new is stored before the 200; a refresh that changes nothing is written behind.
-    async fn record(&self, attempt: &Attempt<'_>, admission: Admission) -> Result<(), Error> {
+    async fn note_registration(&self, attempt: &Attempt<'_>, admission: Admission) -> Result<(), Error> {
         let registration = attempt.row();
         let device = attempt.device.as_str();
         match admission {
@@ -149,7 +149,7 @@ impl Attempt<'_> {
         let credentials = self.credentials.as_ref()?;
         let cseq = self.request.headers.cseq()?;
         let call_id = self.request.headers.call_id()?;
-        let source = self.peer.remote.ip();
+        let source = self.peer.remote;
         Some(look(&Presented { source, credentials, call_id, cseq: &cseq }))
     }
 

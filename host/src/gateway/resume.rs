@@ -20,6 +20,7 @@ use crate::store::{self, StreamKind, StreamState, User};
 
 use super::event::Outbox;
 use super::query::Queries;
+use super::record::Recordings;
 use super::registry::Registry;
 use super::stream::{AnsweredMedia, Stage, Stream, Streams};
 use super::{Doors, Error, Gateway, Inner};
@@ -54,6 +55,7 @@ impl Gateway {
         let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
         gateway.resume_devices().await?;
         gateway.resume_streams().await?;
+        gateway.resume_recordings().await?;
         gateway.start_senders().await?;
         let (answering, keeping) = (gateway.clone(), gateway.clone());
         gateway.in_background(async move { answering.answer_all(incoming).await });
@@ -160,6 +162,7 @@ impl Inner {
             events: Outbox::new().map_err(|error| internal(error.to_string()))?,
             queries: Queries::starting_at(u32::from_ne_bytes(seed)),
             registry: Registry::default(),
+            recordings: Recordings::default(),
             streams: Streams::default(),
             check_wanted: Notify::new(),
             tasks: TaskTracker::new(),

@@ -1,4 +1,4 @@
-//! MANSRTSP: the control of playback, carried by INFO (GB/T 28181 annex B).
+//! MANSRTSP: the control of playback, carried by INFO (GB/T 28181-2016 annex B).
 
 use std::{fmt, time::Duration};
 

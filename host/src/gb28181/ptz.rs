@@ -1,4 +1,4 @@
-//! PTZCmd: eight octets that move a camera (GB/T 28181 annex A.3).
+//! PTZCmd: eight octets that move a camera (GB/T 28181-2016 annex A.3).
 
 use std::{fmt, str::FromStr};
 

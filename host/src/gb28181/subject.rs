@@ -1,4 +1,4 @@
-//! The Subject header of INVITE: who sends which stream to whom (GB/T 28181 annex K).
+//! The Subject header of INVITE: who sends which stream to whom.
 
 use std::fmt;
 

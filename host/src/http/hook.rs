@@ -133,9 +133,8 @@ async fn dispatch(face: &Face, hook: Hook) -> Answer {
         Hook::StreamNotFound(hook) => {
             close(face, async move { gateway.on_stream_not_found(hook).await }).await
         }
-        Hook::RecordMp4(_) | Hook::SendRtpStopped(_) | Hook::ServerKeepalive(_) | Hook::Unknown => {
-            Answer::Plain(Reply::success())
-        }
+        Hook::RecordMp4(hook) => tell(face, async move { gateway.on_record_mp4(hook).await }),
+        Hook::SendRtpStopped(_) | Hook::ServerKeepalive(_) | Hook::Unknown => Answer::Plain(Reply::success()),
     }
 }
 

@@ -104,6 +104,7 @@ impl From<gateway::Error> for Failure {
     fn from(error: gateway::Error) -> Self {
         use gateway::Error;
         let (code, status, chinese) = match &error {
+            Error::AlreadyRecording(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流正在录制"),
             Error::BadAnswer(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备应答错误"),
             Error::BadParameter(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "参数错误"),
             Error::Busy => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
@@ -119,6 +120,7 @@ impl From<gateway::Error> for Failure {
             Error::Storage(_) => (Code::Storage, StatusCode::INTERNAL_SERVER_ERROR, "数据库错误"),
             Error::TimedOut => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "请求超时"),
             Error::UnknownDevice(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "设备不存在"),
+            Error::UnknownRecording(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "录制不存在"),
             Error::UnknownStream(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
         };
         Self { code, status, text: format!("{chinese} ({error})") }
@@ -200,6 +202,7 @@ mod tests {
         use gateway::Error;
         let text = || "text".to_owned();
         let errors = [
+            Error::AlreadyRecording(text()),
             Error::BadAnswer("has no SDP"),
             Error::BadParameter(text()),
             Error::Busy,
@@ -213,9 +216,11 @@ mod tests {
             Error::Storage(store::Error::Closed),
             Error::TimedOut,
             Error::UnknownDevice(text()),
+            Error::UnknownRecording(text()),
             Error::UnknownStream(text()),
         ];
         insta::assert_snapshot!(lines(errors), @"
+        1002 400 视频流正在录制 (…)
         1003 408 设备应答错误 (…)
         1002 400 参数错误 (…)
         1003 503 系统繁忙 (…)
@@ -229,6 +234,7 @@ mod tests {
         1001 500 数据库错误 (…)
         1003 408 请求超时 (…)
         1002 400 设备不存在 (…)
+        1002 400 录制不存在 (…)
         1002 400 视频流不存在 (…)
         ");
     }

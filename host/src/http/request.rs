@@ -23,6 +23,9 @@ pub(super) enum Error {
     /// A parameter that is needed is not there, or empty.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// A parameter is no whole number.
+    #[error("{0} is no whole number")]
+    Number(&'static str),
     /// A parameter stands there more than once: which one counts must not be guessed.
     #[error("{0} is given more than once")]
     Repeated(&'static str),
@@ -57,6 +60,16 @@ impl Query {
     /// A parameter's value, which must not be empty.
     pub(super) fn needed(&self, name: &'static str) -> Result<String, Error> {
         self.optional(name)?.ok_or(Error::Missing(name))
+    }
+
+    /// A parameter that must be there and be a whole number.
+    pub(super) fn number(&self, name: &'static str) -> Result<i64, Error> {
+        self.needed(name)?.parse().map_err(|_| Error::Number(name))
+    }
+
+    /// All pairs, in their order.
+    pub(super) fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
     }
 }
 

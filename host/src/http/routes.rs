@@ -16,7 +16,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    api::{channels, live, users},
+    api::{channels, live, playback, record, users},
     errand::Errands,
     health, hook,
     reply::Failure,
@@ -34,6 +34,10 @@ fn api() -> OpenApiRouter<Face> {
         .routes(routes!(channels::delete))
         .routes(routes!(live::play))
         .routes(routes!(live::stop))
+        .routes(routes!(playback::replay))
+        .routes(routes!(playback::files))
+        .routes(routes!(record::start))
+        .routes(routes!(record::stop))
 }
 
 /// What is asked for by the media server, by probes and by readers. No sign; hooks carry a token.
@@ -220,12 +224,16 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r"
         get /devices/{id}/delete signed
+        get /devices/{id}/files signed
         get /devices/{id}/play signed
+        get /devices/{id}/replay signed
         post /index/hook/{name}
         get /livez
         get /openapi.json
+        get /play/{id}/record signed
         get /play/{id}/stop signed
         get /readyz
+        get /record/{id}/stop signed
         get /users signed
         get /users/{id}/delete signed
         get /users/{id}/devices signed

@@ -124,7 +124,8 @@ impl Driver {
             Framed::Message(message) => self.check(peer, message),
             Framed::Refused(error) => {
                 self.refuse(peer, &error);
-                if let Some(reply) = error.reply {
+                if let Some(mut reply) = error.reply {
+                    reply.note_source(peer.remote);
                     self.send(Transmit { peer, bytes: Bytes::from(reply.to_bytes()) });
                 }
             }
@@ -169,11 +170,12 @@ impl Driver {
             Command::Cancel(id) => self.endpoint.cancel(now(), id),
             Command::Invite { peer, request, answers, started } => {
                 match self.invite(peer, request, answers) {
-                    // Its caller is gone before it began.
-                    Ok(begun) => match started.send(Ok(begun)) {
-                        Err(Ok((id, _))) => self.abandon(id, None),
-                        Ok(()) | Err(Err(_)) => {}
-                    },
+                    Ok(begun) => {
+                        // Its caller may be gone before it began.
+                        if let Err(Ok((id, _))) = started.send(Ok(begun)) {
+                            self.abandon(id, None);
+                        }
+                    }
                     Err(error) => drop(started.send(Err(error))),
                 }
             }

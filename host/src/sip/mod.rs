@@ -14,6 +14,9 @@ mod tcp;
 mod udp;
 mod waiting;
 
+#[cfg(test)]
+mod tests;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;

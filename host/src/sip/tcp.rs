@@ -160,6 +160,7 @@ async fn read(
 ) -> Option<ParseError> {
     let mut decoder = StreamDecoder::new();
     let mut deadline = Instant::now() + FIRST_MESSAGE;
+    let mut known = false;
     loop {
         timeout_at(deadline, reader.readable()).await.ok()?.ok()?;
         match take(&reader, &mut decoder) {
@@ -168,12 +169,17 @@ async fn read(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(_) => return None,
         }
+        // Keep-alives count once there was a message; the beginning of a message does not.
+        let mut alive = known && decoder.is_idle();
         loop {
             match decoder.next_message() {
                 Ok(Some(framed)) => reports.send(Report::Said(peer, framed)).await.ok()?,
                 Ok(None) => break,
                 Err(error) => return Some(error),
             }
+            (known, alive) = (true, true);
+        }
+        if alive {
             deadline = Instant::now() + idle;
         }
     }

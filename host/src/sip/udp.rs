@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::net::UdpSocket;
 use tracing::debug;
 
@@ -69,9 +69,10 @@ impl Socket {
     }
 
     /// Sends one datagram, at once or not at all: a packet lost here is a packet lost, and the
-    /// transactions know what to do about that.
+    /// transactions know what to do about that. The kernel alone says whether there is room; tokio
+    /// would say no before it has first heard of the socket.
     pub(super) fn send(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        self.socket.try_send_to(bytes, remote).map(|_| ())
+        SockRef::from(&self.socket).send_to(bytes, &remote.into()).map(|_| ())
     }
 }
 

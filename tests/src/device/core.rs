@@ -142,10 +142,6 @@ impl Core {
         self.with(|state| state.packets.entry(call_id.to_owned()).or_default().clone())
     }
 
-    pub(super) fn packets(&self, call_id: &str) -> Option<watch::Receiver<u64>> {
-        self.with(|state| state.packets.get(call_id).map(watch::Sender::subscribe))
-    }
-
     /// Remembers what was answered to a request, for its retransmissions.
     pub(super) fn remember(&self, request: &Message, answer: Vec<u8>) {
         let key = transaction(request);

@@ -1,6 +1,7 @@
 //! A session from INVITE to BYE (RFC 3261 §13, §15; GB/T 28181 §9.2, §9.8).
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -8,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::behaviour::{Answer, Behaviour};
 use super::client;
+use super::config::DeviceConfig;
 use super::core::Core;
 use super::event::DeviceEvent;
 use super::offer::Offer;
@@ -53,16 +55,15 @@ impl Dialog {
     }
 
     /// A request of the device's own within the session.
-    fn request(&mut self, core: &Core, method: &str) -> Message {
+    fn request(&mut self, config: &DeviceConfig, local: SocketAddr, method: &str) -> Message {
         self.sequence += 1;
-        let config = &core.config;
         let to = self.invite.header("From").unwrap_or_default();
         Message::request(method, &format!("sip:{}@{}", config.platform_id, config.domain))
             .with("From", format!("<sip:{}@{}>;tag={}", self.channel, config.domain, self.tag))
             .with("To", to)
             .with("Call-ID", self.invite.call_id())
             .with("CSeq", format!("{} {method}", self.sequence))
-            .with("Contact", format!("<sip:{}@{}>", self.channel, core.link().local()))
+            .with("Contact", format!("<sip:{}@{local}>", self.channel))
             .with("Max-Forwards", "70")
             .with("User-Agent", config.user_agent.as_str())
     }
@@ -172,7 +173,7 @@ pub(super) async fn bye(core: &Core, bye: &Message) {
 pub(super) async fn hang_up(core: &Core, call_id: &str) -> Result<u16, DeviceError> {
     let dialog = core.with(|state| state.dialogs.remove(call_id));
     let mut dialog = dialog.ok_or_else(|| DeviceError::NoDialog { call_id: call_id.to_owned() })?;
-    let request = dialog.request(core, "BYE");
+    let request = dialog.request(&core.config, core.link().local(), "BYE");
     close(core, call_id, dialog).await;
     say_goodbye(core, call_id, request).await
 }
@@ -329,8 +330,10 @@ impl Session {
     /// MediaStatus 121 as the vendors send it: From is the channel, the Call-ID is the session's.
     async fn say_file_ended(&self) {
         let body = manscdp::media_status(self.core.next_sn(), &self.channel);
+        let local = self.core.link().local();
         let request = self.core.with(|state| {
-            state.dialogs.get_mut(&self.call_id).map(|dialog| dialog.request(&self.core, "MESSAGE"))
+            let dialog = state.dialogs.get_mut(&self.call_id)?;
+            Some(dialog.request(&self.core.config, local, "MESSAGE"))
         });
         let Some(request) = request else { return };
         let body = manscdp::encode(&body, self.core.config.charset);
@@ -345,7 +348,7 @@ impl Session {
     async fn leave(&self) {
         let dialog = self.core.with(|state| state.dialogs.remove(&self.call_id));
         let Some(mut dialog) = dialog else { return };
-        let request = dialog.request(&self.core, "BYE");
+        let request = dialog.request(&self.core.config, self.core.link().local(), "BYE");
         if dialog.sending {
             stopped(&self.core, &self.call_id);
         }

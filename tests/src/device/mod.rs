@@ -31,6 +31,8 @@ mod query;
 mod register;
 mod server;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;
@@ -179,12 +181,12 @@ impl Device {
 
     /// RTP packets sent in a session, also after its end; 0 for one that never was.
     pub fn packets_sent(&self, call_id: &str) -> u64 {
-        self.core.packets(call_id).map_or(0, |count| *count.borrow())
+        *self.core.packet_counter(call_id).borrow()
     }
 
     /// Waits until at least `packets` RTP packets went out in a session; `false` when that takes too long.
     pub async fn wait_for_packets(&self, call_id: &str, packets: u64, patience: Duration) -> bool {
-        let Some(mut count) = self.core.packets(call_id) else { return false };
+        let mut count = self.core.packet_counter(call_id).subscribe();
         let reached = async { count.wait_for(|sent| *sent >= packets).await.is_ok() };
         tokio::time::timeout(patience, reached).await.unwrap_or(false)
     }

@@ -97,21 +97,23 @@ impl Core {
 
     /// Ends every task and forgets every stream, without a word.
     pub(super) async fn power_off(&self) {
-        let tasks = self.with(|state| {
-            let mut tasks = std::mem::take(&mut state.tasks);
-            for (_, server) in std::mem::take(&mut state.servers) {
-                tasks.extend(server.into_tasks());
+        loop {
+            // A task that is ending may still have started another.
+            let tasks = self.with(State::take_tasks);
+            if tasks.is_empty() {
+                break;
             }
+            for task in tasks {
+                task.abort();
+                // The only error is the cancellation just asked for.
+                let _ = task.await;
+            }
+        }
+        self.with(|state| {
             state.streams.clear();
             state.players.clear();
             state.hook_index = 0;
-            tasks
         });
-        for task in tasks {
-            task.abort();
-            // The only error is the cancellation just asked for.
-            let _ = task.await;
-        }
         self.changed();
     }
 
@@ -275,6 +277,15 @@ impl Core {
 }
 
 impl State {
+    /// Every running task; the RTP servers go with theirs.
+    fn take_tasks(&mut self) -> Vec<JoinHandle<()>> {
+        let mut tasks = std::mem::take(&mut self.tasks);
+        for (_, server) in std::mem::take(&mut self.servers) {
+            tasks.extend(server.into_tasks());
+        }
+        tasks
+    }
+
     /// A registered stream in one of its forms.
     pub(super) fn media(&self, key: &Key, schema: Schema) -> Option<Map<String, Value>> {
         let stream = self.streams.get(key).filter(|stream| stream.schemas.contains(&schema))?;

@@ -7,10 +7,12 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `api/` | the HTTP API, and what viewers fetch |
+//! | `config` | what a server is made from |
 //! | `core` | the state, and what registers and removes streams |
 //! | `session` | a publisher's life, with the delays |
 //! | `receive` | the sockets for RTP |
 //! | `program` | what is inside the packets |
+//! | `seen` | what can be seen of a server from outside |
 //! | `stream` | the types of the state |
 //! | `hook` | posting hooks, retries |
 //! | `body` | the JSON of hooks and answers |
@@ -21,6 +23,7 @@
 
 mod api;
 mod body;
+mod config;
 mod core;
 mod fault;
 mod hook;
@@ -28,14 +31,16 @@ mod player;
 mod program;
 mod receive;
 mod record;
+mod seen;
 mod session;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,34 +51,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::api::ApiCall;
+pub use self::config::ZlmConfig;
 use self::core::Core;
 pub use self::fault::Fault;
 pub use self::hook::HookSent;
 pub use self::player::{Played, Protocol};
 use self::receive::Pair;
+pub use self::seen::{ServerSeen, StreamSeen};
 pub use self::stream::Schema;
 use self::stream::{Key, readers};
 use crate::journal::{Journal, NotSeen};
 
 /// `on_server_started` comes so long before the ports listen (measured: 8 ms).
 const HEAD_START: Duration = Duration::from_millis(8);
-
-/// What a server is made from.
-#[derive(Clone)]
-pub struct ZlmConfig {
-    /// `api.secret`.
-    pub secret: String,
-    /// `general.mediaServerId`.
-    pub server_id: String,
-    /// Where hooks go: `<base>/<hook>`. `None`: nowhere, and every one counts as accepted.
-    pub hook_base: Option<String>,
-    /// A query for every hook, such as `token=…`.
-    pub hook_query: Option<String>,
-    /// So many times faster than a real server its delays are; the hooks' time limit stays real.
-    pub speed: u32,
-    /// `./www`: recordings go to `record/` in it. `None`: a temporary folder that goes with the server.
-    pub record_root: Option<PathBuf>,
-}
 
 /// A running server. Dropping it is a SIGKILL.
 #[derive(Debug)]
@@ -83,13 +73,6 @@ pub struct FakeZlm {
     rtp_port: u16,
     process: Mutex<Option<Process>>,
     _temporary: Option<TempDir>,
-}
-
-/// What lives between a start and a kill.
-#[derive(Debug)]
-struct Process {
-    down: watch::Sender<bool>,
-    http: JoinHandle<()>,
 }
 
 /// What could not be started.
@@ -103,44 +86,11 @@ pub enum StartError {
     Io(#[from] io::Error),
 }
 
-/// A stream that the server receives, registered or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamSeen {
-    /// The app, `rtp` as a rule.
-    pub app: String,
-    /// The stream id.
-    pub id: String,
-    /// The SSRC in its packets.
-    pub ssrc: u32,
-    /// Where they come from.
-    pub peer: SocketAddr,
-    /// The forms it is offered in; none: nothing decodable came yet, or it is not let in yet.
-    pub schemas: Vec<Schema>,
-    /// RTP packets received.
-    pub packets: u64,
-    /// Payload bytes received.
-    pub bytes: u64,
-    /// Packets that the sequence numbers say are missing.
-    pub lost: u64,
-    /// Viewers.
-    pub readers: usize,
-    /// An MP4 is being written.
-    pub recording: bool,
-}
-
-/// A server that `openRtpServer` opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerSeen {
-    /// The app.
-    pub app: String,
-    /// The stream id that was asked for.
-    pub id: String,
-    /// Its port.
-    pub port: u16,
-    /// 0 UDP, 1 TCP passive, 2 TCP active.
-    pub tcp_mode: u8,
-    /// Packets refused for their SSRC or sender.
-    pub dropped: u64,
+/// What lives between a start and a kill.
+#[derive(Debug)]
+struct Process {
+    down: watch::Sender<bool>,
+    http: JoinHandle<()>,
 }
 
 impl FakeZlm {
@@ -207,10 +157,10 @@ impl FakeZlm {
             process.down.send_replace(true);
         }
         self.core.power_off().await;
-        if let Some(mut process) = process {
-            if tokio::time::timeout(Duration::from_secs(1), &mut process.http).await.is_err() {
-                process.http.abort();
-            }
+        if let Some(mut process) = process
+            && tokio::time::timeout(Duration::from_secs(1), &mut process.http).await.is_err()
+        {
+            process.http.abort();
         }
     }
 
@@ -268,18 +218,9 @@ impl FakeZlm {
     /// The streams that are received now.
     pub fn streams(&self) -> Vec<StreamSeen> {
         self.core.with(|state| {
-            let seen = state.streams.iter().map(|(key, stream)| StreamSeen {
-                app: key.app.clone(),
-                id: key.stream.clone(),
-                ssrc: stream.origin.ssrc,
-                peer: stream.origin.peer,
-                schemas: stream.schemas.clone(),
-                packets: stream.packets,
-                bytes: stream.bytes,
-                lost: stream.lost,
-                readers: readers(&state.players, key, None),
-                recording: stream.recording.is_some(),
-            });
+            let streams = state.streams.iter();
+            let seen =
+                streams.map(|(key, one)| StreamSeen::new(key, one, readers(&state.players, key, None)));
             seen.collect()
         })
     }
@@ -291,16 +232,8 @@ impl FakeZlm {
 
     /// The RTP servers that are open now.
     pub fn servers(&self) -> Vec<ServerSeen> {
-        self.core.with(|state| {
-            let seen = state.servers.iter().map(|(key, server)| ServerSeen {
-                app: key.app.clone(),
-                id: key.stream.clone(),
-                port: server.port,
-                tcp_mode: server.tcp_mode,
-                dropped: server.dropped.load(Ordering::Relaxed),
-            });
-            seen.collect()
-        })
+        self.core
+            .with(|state| state.servers.iter().map(|(key, server)| ServerSeen::new(key, server)).collect())
     }
 
     /// The hooks sent since the very start, in order of their fate; within one process `index` tells the order
@@ -384,31 +317,6 @@ impl Drop for FakeZlm {
         if let Some(process) = process {
             process.http.abort();
         }
-    }
-}
-
-impl Default for ZlmConfig {
-    /// Twenty times faster than life, hooks nowhere.
-    fn default() -> Self {
-        Self {
-            secret: "dummy-secret".to_owned(),
-            server_id: "zlm-test-1".to_owned(),
-            hook_base: None,
-            hook_query: None,
-            speed: 20,
-            record_root: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for ZlmConfig {
-    /// Without the secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ZlmConfig")
-            .field("server_id", &self.server_id)
-            .field("hook_base", &self.hook_base)
-            .field("speed", &self.speed)
-            .finish_non_exhaustive()
     }
 }
 

@@ -99,7 +99,9 @@ fn write(core: &Core, key: &Key, stream: &mut Stream, recording: &Recording) -> 
 
 /// A file that starts like an MP4 and is as long as the media that it stands for, 64 KiB at most.
 fn write_file(path: &Path, media: u64) -> io::Result<u64> {
-    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut bytes = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
     bytes.resize(bytes.len() + usize::try_from(media).unwrap_or(usize::MAX).min(65_536), 0);
     std::fs::write(path, &bytes)?;

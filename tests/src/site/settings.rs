@@ -21,10 +21,14 @@ pub struct Settings {
     pub start_timeout_secs: u64,
     pub check_interval_secs: u64,
     pub adopt_channels: bool,
+    /// `http.mask_pwd`.
+    pub mask_pwd: bool,
     /// The folder of components.
     pub plugins: PathBuf,
     /// One URL for all notifications, or none.
     pub notify: String,
+    /// Another URL for `devices.active`.
+    pub devices_active: Option<String>,
     /// Whole sections, appended.
     pub extra: String,
     zlm_api: String,
@@ -52,8 +56,10 @@ impl Settings {
             start_timeout_secs: 10,
             check_interval_secs: 300,
             adopt_channels: false,
+            mask_pwd: false,
             plugins: sluice_build::plugins()?,
             notify: String::new(),
+            devices_active: None,
             extra: String::new(),
             zlm_api: zlm.url(),
             zlm_secret: zlm.secret().to_owned(),
@@ -64,6 +70,7 @@ impl Settings {
     /// The configuration file's text; what the gateway keeps goes into `folder`.
     pub fn to_toml(&self, folder: &Path) -> String {
         let Self { mode, secret, udp, tcp, http, notify, extra, zlm_api, zlm_secret, zlm_rtp, .. } = self;
+        let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
         let cache = folder.join("plugin-cache");
         format!(
@@ -71,12 +78,12 @@ impl Settings {
              [platform]\nadopt_channels = {}\n\
              [sip]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\ninvite_timeout_secs = {}\nkeepalive_interval_secs = {}\n\
              keepalive_misses = {}\nquery_delay_ms = 10\n\
-             [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\n\
+             [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n\
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
              rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n\
              [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\n\
-             [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{notify}\"\n\
+             [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{devices_active}\"\n\
              records_stop = \"{notify}\"\nretry_min_ms = 20\nretry_max_ms = 200\n\
              [plugins]\npath = {:?}\ncache = {cache:?}\n\
              {extra}",
@@ -84,6 +91,7 @@ impl Settings {
             self.invite_timeout_secs,
             self.keepalive_interval_secs,
             self.keepalive_misses,
+            self.mask_pwd,
             self.rtp_ports,
             self.rtp_transport,
             self.start_timeout_secs,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Error;
 
-/// The id of a device, channel or platform (GB/T 28181 annex D): 20 digits by the standard, any short word
+/// The id of a device, channel or platform (GB/T 28181-2016 annex D): 20 digits by the standard, any short word
 /// in the field. A clone shares the text.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DeviceId(Arc<str>);

@@ -1,4 +1,4 @@
-//! Alarm: something happened (GB/T 28181 §9.4).
+//! Alarm: something happened (GB/T 28181-2016 §9.4).
 
 use jiff::civil::DateTime;
 
@@ -20,7 +20,7 @@ pub struct Alarm {
     pub longitude: Option<f64>,
     /// Degrees north.
     pub latitude: Option<f64>,
-    /// AlarmType, whose meaning goes by the method; in `Info`, or in the root (wvp-GB28181-pro).
+    /// AlarmType, whose meaning goes by the method; in `Info` (wvp-GB28181-pro: `info`), or in the root.
     pub kind: Option<u32>,
     /// EventType: of an intrusion, 1 entering, 2 leaving.
     pub event: Option<u32>,

@@ -1,4 +1,4 @@
-//! Broadcast: voice for a device (GB/T 28181 §9.12).
+//! Broadcast: voice for a device (GB/T 28181-2016 §9.12).
 
 use super::{Error, tree::Element};
 use crate::gb28181::DeviceId;

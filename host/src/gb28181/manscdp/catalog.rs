@@ -1,4 +1,4 @@
-//! Catalog: the channels of a device (GB/T 28181 §9.5.3.2), and what became of them (§9.11).
+//! Catalog: the channels of a device (GB/T 28181-2016 §9.5), and what became of them (§9.11).
 
 use super::{Error, Fields, tree::Element};
 use crate::gb28181::DeviceId;
@@ -144,7 +144,7 @@ impl Status {
     }
 }
 
-/// What happened to a channel (GB/T 28181 annex A.2.5, notification of the catalog).
+/// What happened to a channel (GB/T 28181-2016 annex A.2.5, notification of the catalog).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Event {
     /// It came back.

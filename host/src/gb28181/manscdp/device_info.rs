@@ -1,4 +1,4 @@
-//! DeviceInfo: what a device is (GB/T 28181 §9.5.3.3).
+//! DeviceInfo: what a device is (GB/T 28181-2016 §9.5).
 
 use super::{Outcome, tree::Element};
 

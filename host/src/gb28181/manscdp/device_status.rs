@@ -1,4 +1,4 @@
-//! DeviceStatus: how a device is (GB/T 28181 §9.5.3.4).
+//! DeviceStatus: how a device is (GB/T 28181-2016 §9.5).
 
 use jiff::civil::DateTime;
 

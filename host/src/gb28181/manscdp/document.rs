@@ -271,3 +271,86 @@ fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
     }
     Ok(charset::decode(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEPALIVE: &str = "<Notify><CmdType>Keepalive</CmdType><SN>1</SN><DeviceID>34</DeviceID></Notify>";
+
+    fn keepalive(sn: Option<u32>) -> Document {
+        Document {
+            root: Root::Notify,
+            cmd_type: CmdType::Keepalive,
+            sn,
+            device_id: DeviceId::parse("34").unwrap(),
+            body: Body::Keepalive(Keepalive { status: "OK".into(), faulty: vec![] }),
+        }
+    }
+
+    #[test]
+    fn reads_the_head_wherever_it_stands() {
+        for body in [
+            KEEPALIVE,
+            "<notify cmdtype=' keepalive ' SN='1'><DEVICEID> 34 </DEVICEID></notify>",
+            "<Notify CmdType=\"Catalog\"><SN/><SN>1</SN><DeviceID>34</DeviceID><CmdType>Keepalive</CmdType></Notify>",
+        ] {
+            assert_eq!(parse(body.as_bytes()), Ok(keepalive(Some(1))), "{body}");
+        }
+        for sn in ["", "x", "-1", "4294967296"] {
+            assert_eq!(parse(KEEPALIVE.replace('1', sn).as_bytes()), Ok(keepalive(None)), "{sn}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_body() {
+        for (body, error) in [
+            ("", Error::NotXml),
+            ("\0\0 Catalog", Error::NotXml),
+            ("<Notice/>", Error::Root("Notice".into())),
+            ("<Notify/>", Error::Missing("CmdType")),
+            ("<Notify><CmdType>Keepalive</CmdType></Notify>", Error::Missing("DeviceID")),
+            (&KEEPALIVE.replace("34", "3 4"), Error::Field { field: "DeviceID", value: "3 4".into() }),
+            (&KEEPALIVE.replace("Keepalive", "MediaStatus"), Error::Missing("NotifyType")),
+            (&format!("<!DOCTYPE a [<!ENTITY b \"c\">]>{KEEPALIVE}"), Error::Doctype),
+            (&"x".repeat(MAX_BYTES + 1), Error::TooLarge),
+        ] {
+            assert_eq!(parse(body.as_bytes()), Err(error.clone()));
+            assert_eq!(parse_all(body.as_bytes()), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_bad_document_does_not_cost_the_one_before() {
+        let bodies = format!("{KEEPALIVE}<Notice/>{}", KEEPALIVE.replace('1', "2"));
+        assert_eq!(parse(bodies.as_bytes()), Ok(keepalive(Some(1))));
+        assert_eq!(parse_all(bodies.as_bytes()), Ok(vec![keepalive(Some(1)), keepalive(Some(2))]));
+    }
+
+    #[test]
+    fn names_the_cmd_type_without_parsing() {
+        for body in [
+            KEEPALIVE,
+            "<Notify CmdType = 'Keepalive' SN='1'/>",
+            "\0<CmdType>\r\nKeepalive",
+            "CmdType=Keepalive",
+        ] {
+            assert_eq!(cmd_type(body.as_bytes()), Some(CmdType::Keepalive), "{body}");
+        }
+        assert_eq!(cmd_type(b"<CmdType>PTZPosition<"), Some(CmdType::Other("PTZPosition".into())));
+        assert_eq!(cmd_type(b"<CmdType></CmdType>"), None);
+        assert_eq!(cmd_type(b"<Notify/>"), None);
+    }
+
+    #[test]
+    fn tells_a_subscription_answer_from_a_catalog() {
+        let answer = |body: &str| {
+            let head = "<Response><CmdType>Catalog</CmdType><DeviceID>34</DeviceID>";
+            parse(format!("{head}{body}</Response>").as_bytes()).unwrap().body
+        };
+        assert_eq!(answer("<Result>OK</Result>"), Body::Outcome(Outcome::Ok));
+        assert_eq!(answer("<Result>Error</Result>"), Body::Outcome(Outcome::Error));
+        let empty = Catalog { sum_num: Some(0), num: None, items: vec![], skipped: 0 };
+        assert_eq!(answer("<Result>OK</Result><SumNum>0</SumNum>"), Body::Catalog(empty));
+    }
+}

@@ -1,4 +1,4 @@
-//! Keepalive: a device is there (GB/T 28181 §9.6).
+//! Keepalive: a device is there (GB/T 28181-2016 §9.6).
 
 use super::tree::Element;
 use crate::gb28181::DeviceId;

@@ -1,4 +1,4 @@
-//! MediaStatus: what became of a recorded stream (GB/T 28181 §9.8).
+//! MediaStatus: what became of a recorded stream (GB/T 28181-2016 §9.8).
 
 use super::{Error, tree::Element};
 

@@ -6,10 +6,13 @@ use super::Error;
 
 /// Mends what no XML reader takes, and leaves sound text as it is, in its place:
 ///
-/// - an `&` that begins no reference becomes `&amp;` (Hikvision, wvp-GB28181-pro 5bcd8495e);
-/// - a `<` that begins no markup becomes `&lt;` (Hikvision, binary junk in Address, #903; `<DeviceListNum="1">`
-///   in `data/gb28181/066-td-tech-NOTIFY-Catalog-DEFECT-mangled-xml.sip`);
-/// - control characters go (Hikvision NVR, 0x01 in Address, #541; NULs after the body, #1320).
+/// - an `&` that begins no reference becomes `&amp;` (Hikvision,
+///   `data/manscdp-field/04-hikvision-Catalog-response-bare-ampersand.xml`);
+/// - a `<` that begins no markup becomes `&lt;` (Hikvision, binary junk in Address,
+///   `data/manscdp-field/01-hikvision-Catalog-response-junk-in-address.xml`; TD-Tech, `<DeviceListNum="1">`,
+///   `data/gb28181/066-td-tech-NOTIFY-Catalog-DEFECT-mangled-xml.sip`);
+/// - control characters go (Hikvision NVR, 0x01 in Address and NULs after the body,
+///   `data/manscdp-field/02-…` and `03-…`).
 ///
 /// Entities are never declared: a document type declaration is refused.
 pub(super) fn mend(text: &str) -> Result<Cow<'_, str>, Error> {

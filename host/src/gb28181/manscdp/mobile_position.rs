@@ -1,4 +1,4 @@
-//! MobilePosition: where devices are (GB/T 28181 annex A.2.5).
+//! MobilePosition: where devices are (GB/T 28181-2016 annex A.2.5).
 
 use jiff::civil::DateTime;
 

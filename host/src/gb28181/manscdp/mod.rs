@@ -1,4 +1,4 @@
-//! MANSCDP: the XML in the bodies of MESSAGE, SUBSCRIBE, NOTIFY and their answers (GB/T 28181 annex A).
+//! MANSCDP: the XML in the bodies of MESSAGE, SUBSCRIBE, NOTIFY and their answers (GB/T 28181-2016 annex A).
 //!
 //! Reading goes in four steps. Bytes become text by their content ([`charset`](super::charset)); `mend` makes
 //! broken markup readable; `reader` and `tree` build a tree of elements that forgives lost and doubled tags;

@@ -18,6 +18,8 @@ use super::{Error, mend::is_control, tree::Element};
 
 /// The most elements in one body, so that a body of empty tags cannot take fifty times its size.
 const MAX_ELEMENTS: usize = 200_000;
+/// Further attributes of an element are passed over. The standard's have one.
+const MAX_ATTRIBUTES: usize = 16;
 /// Deeper elements are passed over. The standard's deepest stands at 5.
 const MAX_DEPTH: usize = 16;
 
@@ -152,6 +154,7 @@ fn attributes(tag: &BytesStart<'_>) -> Vec<(String, String)> {
     let mut attributes = tag.html_attributes();
     let sound = attributes.with_checks(false).flatten();
     sound
+        .take(MAX_ATTRIBUTES)
         .map(|attribute| {
             let value = attribute
                 .unescape_value()

@@ -1,4 +1,4 @@
-//! RecordInfo: what a device has recorded (GB/T 28181 §9.7).
+//! RecordInfo: what a device has recorded (GB/T 28181-2016 §9.7).
 
 use jiff::civil::DateTime;
 

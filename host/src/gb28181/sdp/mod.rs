@@ -1,4 +1,4 @@
-//! SDP as GB/T 28181 has it (annex C.2): RFC 4566 with `y=`, the SSRC, and `f=`, the media's format. Public
+//! SDP as GB/T 28181 has it: RFC 4566 with `y=`, the SSRC, and `f=`, the media's format. Public
 //! parsers drop or refuse these two.
 //!
 //! [`Offer`] writes in the order that the pickiest devices want; [`Session`] reads lines in any order.

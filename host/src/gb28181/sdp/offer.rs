@@ -151,3 +151,106 @@ fn encoding(payload: u8) -> Option<&'static str> {
 fn first_line(text: &str) -> &str {
     text.split(char::is_control).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gb28181::sdp::{Direction, Media, MediaKind, Origin, Session, Setup};
+
+    fn id(text: &str) -> DeviceId {
+        DeviceId::parse(text).unwrap()
+    }
+
+    fn play() -> Offer {
+        Offer {
+            owner: id("34020000002000000001"),
+            purpose: Purpose::Play,
+            address: [192, 0, 2, 7].into(),
+            port: 10_000,
+            transport: Transport::Udp,
+            payloads: vec![96, 97, 98],
+            ssrc: Ssrc(200_000_001),
+            sub_stream: None,
+            format: None,
+        }
+    }
+
+    #[test]
+    fn writes_live_over_udp() {
+        let sdp = "v=0\r\no=34020000002000000001 0 0 IN IP4 192.0.2.7\r\ns=Play\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+                   m=video 10000 RTP/AVP 96 97 98\r\na=recvonly\r\na=rtpmap:96 PS/90000\r\n\
+                   a=rtpmap:97 MPEG4/90000\r\na=rtpmap:98 H264/90000\r\ny=0200000001\r\n";
+        assert_eq!(play().to_string(), sdp);
+    }
+
+    #[test]
+    fn writes_live_over_tcp() {
+        let passive = Offer { transport: Transport::TcpPassive, payloads: vec![96], ..play() };
+        let sdp = "v=0\r\no=34020000002000000001 0 0 IN IP4 192.0.2.7\r\ns=Play\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+                   m=video 10000 TCP/RTP/AVP 96\r\na=recvonly\r\na=rtpmap:96 PS/90000\r\n\
+                   a=setup:passive\r\na=connection:new\r\ny=0200000001\r\n";
+        assert_eq!(passive.to_string(), sdp);
+        let active = Offer { transport: Transport::TcpActive, ..passive };
+        assert_eq!(active.to_string(), sdp.replace("setup:passive", "setup:active"));
+    }
+
+    #[test]
+    fn writes_recordings() {
+        let (channel, start, end) = (id("34020000001310000001"), 1_714_804_996, 1_714_806_986);
+        let playback = Purpose::Playback { channel: channel.clone(), start, end };
+        let offer = Offer { purpose: playback, payloads: vec![96], ssrc: Ssrc(1_200_000_001), ..play() };
+        let sdp = "v=0\r\no=34020000002000000001 0 0 IN IP4 192.0.2.7\r\ns=Playback\r\nu=34020000001310000001:0\r\n\
+                   c=IN IP4 192.0.2.7\r\nt=1714804996 1714806986\r\nm=video 10000 RTP/AVP 96\r\na=recvonly\r\n\
+                   a=rtpmap:96 PS/90000\r\ny=1200000001\r\n";
+        assert_eq!(offer.to_string(), sdp);
+        let download = Offer { purpose: Purpose::Download { channel, start, end, speed: 4 }, ..offer };
+        let sdp = sdp.replace("s=Playback", "s=Download").replace("y=", "a=downloadspeed:4\r\ny=");
+        assert_eq!(download.to_string(), sdp);
+    }
+
+    /// The payloads that some Hikvision devices want (wvp-GB28181-pro #7): PS last in `m=`, its rtpmap first.
+    #[test]
+    fn writes_what_a_profile_wants() {
+        let offer = Offer {
+            owner: id("34020000001310000001"),
+            address: "2001:db8::7".parse().unwrap(),
+            payloads: vec![126, 125, 99, 34, 98, 97, 96],
+            sub_stream: Some(SubStream { attribute: "streamnumber".into(), value: "1\r\ny=1".into() }),
+            format: Some("v/////a/1/8/1\na=x".into()),
+            ..play()
+        };
+        let sdp = "v=0\r\no=34020000001310000001 0 0 IN IP6 2001:db8::7\r\ns=Play\r\nc=IN IP6 2001:db8::7\r\n\
+                   t=0 0\r\nm=video 10000 RTP/AVP 126 125 99 34 98 97 96\r\na=recvonly\r\n\
+                   a=rtpmap:96 PS/90000\r\na=rtpmap:126 H264/90000\r\na=rtpmap:125 H264S/90000\r\n\
+                   a=rtpmap:99 H265/90000\r\na=rtpmap:98 H264/90000\r\na=rtpmap:97 MPEG4/90000\r\n\
+                   a=streamnumber:1\r\ny=0200000001\r\nf=v/////a/1/8/1\r\n";
+        assert_eq!(offer.to_string(), sdp);
+    }
+
+    #[test]
+    fn is_read_as_it_was_meant() {
+        let offer = Offer { transport: Transport::TcpActive, payloads: vec![96], ..play() };
+        let media = Media {
+            kind: Some(MediaKind::Video),
+            port: 10_000,
+            tcp: true,
+            payloads: vec![96],
+            encodings: vec![(96, "PS/90000".into())],
+            setup: Some(Setup::Active),
+            direction: Some(Direction::RecvOnly),
+            connection: None,
+        };
+        let session = Session {
+            origin: Some(Origin { user: "34020000002000000001".into(), address: Some(offer.address) }),
+            name: "Play".into(),
+            uri: None,
+            connection: Some(offer.address),
+            time: Some((0, 0)),
+            media: vec![media],
+            ssrc: Some(offer.ssrc),
+            format: None,
+            file_size: None,
+        };
+        assert_eq!(Session::parse(offer.to_string().as_bytes()), Ok(session));
+    }
+}

@@ -249,3 +249,76 @@ fn encoding(value: &str) -> Option<(u8, String)> {
     let (payload, encoding) = value.split_once(' ')?;
     Some((payload.parse().ok()?, encoding.trim().into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "v=0\r\no=34 0 0 IN IP4 192.0.2.1\r\ns=Play\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
+                          m=video 6000 TCP/RTP/AVP 96\r\na=sendonly\r\na=rtpmap:96 PS/90000\r\n\
+                          a=setup:active\r\ny=0200000001\r\nf=v/////a/1/8/1\r\n";
+
+    fn session(text: &str) -> Session {
+        Session::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn order_and_line_ends_do_not_matter() {
+        let answer = session(ANSWER);
+        for text in [
+            ANSWER.replace("\r\n", "\n"),
+            ANSWER.trim_end().to_owned(),
+            ANSWER.replace("\r\n", "  \r\n") + "\r\n\0",
+            format!("\r\n{}", ANSWER.replace("v=0\r\n", "i=VCam Live Video\r\njunk\r\n")),
+        ] {
+            assert_eq!(session(&text), answer);
+        }
+        let lines: Vec<_> = ANSWER.lines().collect();
+        let (head, media) = lines.split_at(5);
+        let mut shuffled: Vec<_> = media[3..].iter().chain(&media[..3]).chain(head).copied().collect();
+        assert_eq!(session(&shuffled.join("\n")).ssrc, answer.ssrc);
+        shuffled.retain(|line| !line.starts_with("a="));
+        let bare = session(&shuffled.join("\n"));
+        assert_eq!((bare.address(&bare.media[0]), bare.format), (answer.connection, answer.format));
+    }
+
+    #[test]
+    fn what_the_session_says_goes_for_every_medium() {
+        let text = "c=IN IP4 192.0.2.2\na=recvonly\na=setup:passive\nm=audio 1 RTP/AVP 8\n\
+                    m=video 2 RTP/AVP 96\na=sendonly\nc=IN IP4 192.0.2.3/127";
+        let session = session(text);
+        let media = |media: &Media| (media.port, media.direction, media.setup, session.address(media));
+        let address = |last| Some(IpAddr::from([192, 0, 2, last]));
+        let passive = Some(Setup::Passive);
+        assert_eq!(session.audio().map(media), Some((1, Some(Direction::RecvOnly), passive, address(2))));
+        assert_eq!(session.video().map(media), Some((2, Some(Direction::SendOnly), passive, address(3))));
+    }
+
+    #[test]
+    fn only_media_is_a_must() {
+        let least = session("m=video 6000 RTP/AVP 96");
+        assert_eq!((least.ssrc, least.connection, least.time, least.origin), (None, None, None, None));
+        let odd = "o=\nc=IN IP4 nvr.local\nt=now\nm=video 6000/2 RTP/AVP 96 PS\nsetup\na=setup:both\ny=0BEBC201\nf=";
+        let odd = session(odd);
+        assert_eq!((odd.ssrc, odd.connection, odd.time, odd.format), (None, None, None, None));
+        assert_eq!((odd.media[0].port, odd.media[0].setup, &*odd.media[0].payloads), (6000, None, &[96][..]));
+        assert_eq!(Session::parse(b""), Err(Error::MissingMedia));
+        assert_eq!(Session::parse(b"s=Play\r\ny=1"), Err(Error::MissingMedia));
+        assert_eq!(Session::parse(b"m=video x RTP/AVP"), Err(Error::Media("video x RTP/AVP".into())));
+        assert_eq!(Session::parse(&[b'x'; 65 * 1024]), Err(Error::TooLarge));
+    }
+
+    #[test]
+    fn reads_sizes_and_ssrcs_as_makers_write_them() {
+        let with = |line: &str| session(&format!("{line}\nm=video 6000 RTP/AVP 96"));
+        assert_eq!(with("a=filesize:2124794308").file_size, Some(2_124_794_308));
+        // Hikvision in answers for other streams than downloads (wvp-GB28181-pro #127).
+        assert_eq!(with("a=filesize:-1").file_size, None);
+        assert_eq!(with("a=filesize:0").file_size, None);
+        assert_eq!(with("y=4294967295 ").ssrc, Some(Ssrc(u32::MAX)));
+        assert_eq!(with("y=630886").ssrc, Some(Ssrc(630_886)));
+        assert_eq!(with("y=4294967296").ssrc, None);
+        assert_eq!(with("y=0000000000").ssrc, None);
+        assert_eq!(with("f=v/1/2").format.as_deref(), Some("v/1/2"));
+    }
+}

@@ -106,6 +106,10 @@ fn hash<D: Digest>(pieces: &[&str]) -> String {
     hex::encode(state.finalize())
 }
 
+/// The parameters of an Authorization header that we read, in the order of the fields below.
+const PARAMETERS: [&str; 10] =
+    ["username", "realm", "nonce", "uri", "response", "algorithm", "qop", "nc", "cnonce", "opaque"];
+
 /// Credentials of one Authorization header, unquoted.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
@@ -141,26 +145,25 @@ impl Credentials {
         if !scheme.eq_ignore_ascii_case("Digest") {
             return None;
         }
-        let [mut username, mut realm, mut nonce, mut uri, mut response] = [const { None }; 5];
-        let mut credentials = Self::default();
+        let mut found: [Option<String>; PARAMETERS.len()] = Default::default();
         for (name, value) in Parameters(parameters) {
-            let field = match name.to_ascii_lowercase().as_str() {
-                "username" => &mut username,
-                "realm" => &mut realm,
-                "nonce" => &mut nonce,
-                "uri" => &mut uri,
-                "response" => &mut response,
-                "algorithm" => &mut credentials.algorithm,
-                "qop" => &mut credentials.qop,
-                "nc" => &mut credentials.nc,
-                "cnonce" => &mut credentials.cnonce,
-                "opaque" => &mut credentials.opaque,
-                _ => continue,
-            };
-            field.get_or_insert(value);
+            if let Some(index) = PARAMETERS.iter().position(|known| known.eq_ignore_ascii_case(name)) {
+                found[index].get_or_insert(value);
+            }
         }
-        let (username, realm, nonce) = (username?, realm?, nonce?);
-        Some(Self { username, realm, nonce, uri: uri?, response: response?, ..credentials })
+        let [username, realm, nonce, uri, response, algorithm, qop, nc, cnonce, opaque] = found;
+        Some(Self {
+            username: username?,
+            realm: realm?,
+            nonce: nonce?,
+            uri: uri?,
+            response: response?,
+            algorithm,
+            qop,
+            nc,
+            cnonce,
+            opaque,
+        })
     }
 
     /// What the response was made from; `None` with a `qop` other than `auth`, or without the
@@ -211,6 +214,9 @@ impl<'a> Iterator for Parameters<'a> {
 /// The text up to the closing quote, its escapes undone, and what follows. An open quote closes
 /// at the end.
 fn unquote(text: &str) -> (String, &str) {
+    if let Some((plain, rest)) = text.split_once('"').filter(|(plain, _)| !plain.contains('\\')) {
+        return (plain.to_owned(), rest);
+    }
     let mut value = String::new();
     let mut letters = text.char_indices();
     while let Some((index, letter)) = letters.next() {
@@ -249,5 +255,113 @@ impl fmt::Display for Challenge<'_> {
             f.write_str(", stale=true")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7616 §3.9.1.
+    fn mufasa() -> DigestInput<'static> {
+        DigestInput {
+            username: "Mufasa",
+            realm: "http-auth@example.org",
+            nonce: "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+            method: "GET",
+            uri: "/dir/index.html",
+            auth: Some(Auth { nc: "00000001", cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ" }),
+        }
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7616() {
+        let password = "Circle of Life";
+        assert_eq!(compute(Algorithm::Md5, &mufasa(), password), "8ca523f5e9506fed4657c9700eebdbec");
+        assert_eq!(
+            compute(Algorithm::Sha256, &mufasa(), password),
+            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
+        );
+    }
+
+    /// RFC 2617 §3.5 without what `qop` adds, as RFC 2069 computes it.
+    #[test]
+    fn the_form_of_rfc_2069() {
+        let input = DigestInput {
+            username: "Mufasa",
+            realm: "testrealm@host.com",
+            nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093",
+            method: "GET",
+            uri: "/dir/index.html",
+            auth: None,
+        };
+        assert_eq!(compute(Algorithm::Md5, &input, "Circle Of Life"), "670fd8c2df070c60b045671b8b24ff02");
+    }
+
+    #[test]
+    fn responses_match_in_any_case_and_only_whole() {
+        assert!(matches("00ff", "00FF"));
+        assert!(!matches("00ff", "00fe"));
+        assert!(!matches("00ff", "00f"));
+    }
+
+    fn sent() -> Credentials {
+        Credentials {
+            username: "a\"b".into(),
+            realm: "r, s".into(),
+            nonce: "n".into(),
+            uri: "sip:x".into(),
+            response: "0F".into(),
+            algorithm: Some("md5".into()),
+            qop: Some("auth".into()),
+            nc: Some("00000001".into()),
+            cnonce: Some("c".into()),
+            opaque: Some(String::new()),
+        }
+    }
+
+    #[test]
+    fn credentials_are_read_however_they_are_written() {
+        let usual = r#"Digest username="a\"b", realm="r, s", nonce="n", uri="sip:x", response="0F",
+            algorithm=md5, qop=auth, nc=00000001, cnonce="c", opaque="""#;
+        let odd = r#"digest Realm = "r, s",USERNAME="a\"b"nonce=n uri=sip:x,,response="0F" nc="00000001"
+            qop="auth" cnonce=c algorithm=md5 opaque="" unknown=1"#;
+        for text in [usual, odd] {
+            assert!(Credentials::parse(&text.replace('\n', " ")) == Some(sent()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_digest_or_not_whole_counts_as_absent() {
+        assert!(Credentials::parse("NoOneKnowsThisScheme opaque-data=here").is_none());
+        assert!(Credentials::parse("Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"u\"").is_none());
+        assert!(Credentials::parse("").is_none());
+    }
+
+    #[test]
+    fn only_qop_auth_can_be_computed() {
+        assert!(sent().input("REGISTER").is_some_and(|input| input.auth.is_some()));
+        assert!(
+            Credentials { qop: None, ..sent() }.input("REGISTER").is_some_and(|input| input.auth.is_none())
+        );
+        assert!(Credentials { qop: Some("auth-int".into()), ..sent() }.input("REGISTER").is_none());
+        assert!(Credentials { cnonce: None, ..sent() }.input("REGISTER").is_none());
+    }
+
+    #[test]
+    fn a_challenge_names_its_algorithm() {
+        let plain =
+            Challenge { realm: "34020\"", nonce: "n", algorithm: Algorithm::Md5, auth: false, stale: false };
+        assert_eq!(plain.to_string(), r#"Digest realm="34020\"", nonce="n", algorithm=MD5"#);
+        let full = Challenge { realm: "r", algorithm: Algorithm::Sha256, auth: true, stale: true, ..plain };
+        assert_eq!(
+            full.to_string(),
+            r#"Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth", stale=true"#
+        );
+    }
+
+    #[test]
+    fn a_digest_is_not_printed() {
+        assert_eq!(format!("{:?}", sent()), r#"Credentials { username: "a\"b", realm: "r, s", .. }"#);
     }
 }

@@ -143,7 +143,7 @@ impl Headers {
 
     fn store(&mut self, value: &str) -> Range<usize> {
         let start = self.text.len();
-        if value.contains(['\r', '\n']) {
+        if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
             self.text.extend(value.chars().map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c }));
         } else {
             self.text.push_str(value);
@@ -179,5 +179,51 @@ impl Eq for Headers {}
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Headers {
+        let mut headers = Headers::new();
+        headers.push("v", "SIP/2.0/UDP a");
+        headers.push("X-Odd", "1");
+        headers.push("VIA", "SIP/2.0/UDP b");
+        headers
+    }
+
+    #[test]
+    fn names_compare_without_case_and_in_both_forms() {
+        let headers = sample();
+        assert_eq!(headers.all("via").collect::<Vec<_>>(), ["SIP/2.0/UDP a", "SIP/2.0/UDP b"]);
+        assert_eq!(headers.get("V"), Some("SIP/2.0/UDP a"));
+        assert_eq!(headers.get("x-odd"), Some("1"));
+        assert_eq!(headers.get("To"), None);
+    }
+
+    #[test]
+    fn names_are_written_as_the_standard_spells_them() {
+        let names: Vec<_> = sample().iter().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(names, ["Via", "X-Odd", "Via"]);
+    }
+
+    #[test]
+    fn set_keeps_the_place_and_leaves_one() {
+        let mut headers = sample();
+        headers.set("Via", "c");
+        headers.set("Date", "d");
+        let lines: Vec<_> = headers.iter().collect();
+        assert_eq!(lines, [("Via", "c"), ("X-Odd", "1"), ("Date", "d")]);
+        headers.remove("v");
+        assert_eq!((headers.get("Via"), headers.len()), (None, 2));
+    }
+
+    #[test]
+    fn no_value_can_forge_a_line() {
+        let mut headers = Headers::new();
+        headers.push("Reason", "x\r\nVia: y");
+        assert_eq!(headers.get("Reason"), Some("x  Via: y"));
     }
 }

@@ -105,7 +105,7 @@ pub enum Message {
 
 impl Message {
     /// Reads one datagram: everything after the head is body, unless Content-Length says less
-    /// and is believed (see [`parse`]). Keep-alive bytes in front are `framing`'s business.
+    /// and is believed. Keep-alive bytes in front are `framing`'s business.
     pub fn parse(datagram: &[u8]) -> Result<Self, ParseError> {
         parse::datagram(datagram)
     }
@@ -177,10 +177,7 @@ impl Request {
     /// Writes onto the topmost Via where the packet came from (RFC 3581 §4), so that every
     /// answer made from this request says so too.
     pub fn note_source(&mut self, source: SocketAddr) {
-        if let Some(line) = self.headers.get("Via") {
-            let line = via::with_source(line, source);
-            self.headers.replace_first("Via", &line);
-        }
+        note_source(&mut self.headers, source);
     }
 
     /// The answer with `status`: Via, From, To, Call-ID and CSeq as they came, and a To tag if
@@ -252,6 +249,11 @@ impl Response {
         self
     }
 
+    /// As [`Request::note_source`], for an answer to what could not be read as a request.
+    pub fn note_source(&mut self, source: SocketAddr) {
+        note_source(&mut self.headers, source);
+    }
+
     /// The answer as it goes onto the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let status = self.status.to_string();
@@ -264,6 +266,13 @@ impl Response {
             let to = format!("{to};tag={tag}");
             self.headers.replace_first("To", &to);
         }
+    }
+}
+
+fn note_source(headers: &mut Headers, source: SocketAddr) {
+    if let Some(line) = headers.get("Via") {
+        let line = via::with_source(line, source);
+        headers.replace_first("Via", &line);
     }
 }
 
@@ -287,6 +296,9 @@ fn write(start: &[&str], headers: &Headers, body: &[u8]) -> Vec<u8> {
 
 /// The reason phrase of a status. rsip writes `NotFound`; people read `Not Found`.
 fn reason(status: u16) -> String {
+    if status == 200 {
+        return "OK".to_owned(); // nearly every answer: not worth a detour
+    }
     let known = rsip::StatusCode::from(status).to_string();
     let joined = known.split_once(' ').map_or("", |(_, name)| name);
     let mut phrase = String::with_capacity(joined.len() + 4);
@@ -299,4 +311,137 @@ fn reason(status: u16) -> String {
         phrase.push(letter);
     }
     phrase
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register() -> Request {
+        Request::new(Method::Register, "sip:34020000002000000001@3402000000")
+            .with("Via", "SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bK1")
+            .with("Via", "SIP/2.0/UDP 10.0.0.2")
+            .with("From", "<sip:34020000001320000001@3402000000>;tag=1")
+            .with("To", "<sip:34020000001320000001@3402000000>")
+            .with("Call-ID", "c@d")
+            .with("CSeq", "7 REGISTER")
+            .with("Contact", "<sip:34020000001320000001@10.0.0.1:5060>;expires=60")
+            .with("User-Agent", "IP Camera")
+    }
+
+    /// The text of an answer, with `<tag>` for our own.
+    fn text(response: &Response) -> String {
+        let tag = response.headers.to_tag().unwrap_or_default().to_owned();
+        let text = String::from_utf8(response.to_bytes()).expect("text");
+        if tag.is_empty() { text } else { text.replace(&tag, "<tag>") }
+    }
+
+    #[test]
+    fn an_answer_takes_over_what_names_the_transaction() {
+        let mut register = register();
+        register.note_source("203.0.113.9:40000".parse().expect("an address"));
+        let answer = register.respond(401).with("Date", "2026-11-22T10:00:00.000");
+        assert_eq!(
+            text(&answer),
+            "SIP/2.0 401 Unauthorized\r\n\
+            Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;received=203.0.113.9;rport=40000\r\n\
+            Via: SIP/2.0/UDP 10.0.0.2\r\n\
+            From: <sip:34020000001320000001@3402000000>;tag=1\r\n\
+            To: <sip:34020000001320000001@3402000000>;tag=<tag>\r\n\
+            Call-ID: c@d\r\n\
+            CSeq: 7 REGISTER\r\n\
+            Date: 2026-11-22T10:00:00.000\r\n\
+            Content-Length: 0\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn the_to_tag_is_one_for_each_request_and_none_for_100() {
+        let register = register();
+        assert_eq!(register.respond(100).headers.to_tag(), None);
+        assert_eq!(register.respond(401), register.respond(401));
+        let mut next = register.clone();
+        next.headers.set("CSeq", "8 REGISTER");
+        assert_ne!(register.respond(200).headers.to_tag(), next.respond(200).headers.to_tag());
+        next.headers.set("To", "<sip:a@b>;tag=theirs");
+        assert_eq!(next.respond(200).headers.to_tag(), Some("theirs"));
+    }
+
+    #[test]
+    fn the_fields_say_what_they_say() {
+        let Request { headers, .. } = register();
+        assert_eq!(headers.call_id(), Some("c@d"));
+        assert_eq!(headers.cseq().map(|cseq| (cseq.number, cseq.method)), Some((7, Method::Register)));
+        assert_eq!(headers.from_user(), Some("34020000001320000001"));
+        assert_eq!((headers.from_tag(), headers.to_tag()), (Some("1"), None));
+        assert_eq!(headers.via_branch(), Some("z9hG4bK1"));
+        assert_eq!(headers.contact_uri(), Some("sip:34020000001320000001@10.0.0.1:5060"));
+        assert_eq!((headers.expires(), headers.max_forwards()), (Some(60), None));
+        assert_eq!(register().uri_user(), Some("34020000002000000001"));
+        assert_eq!(register().with("Expires", "0").headers.expires(), Some(0), "the header comes first");
+        assert_eq!(register().with("Expires", "99999999999").headers.expires(), Some(u32::MAX));
+    }
+
+    #[test]
+    fn a_body_keeps_its_bytes_and_gets_its_length() {
+        let gbk = b"<Name>\xc9\xe3\xcf\xf1\xcd\xb7\0</Name>";
+        let sent = register().with("Content-Length", "1").with_body("Application/MANSCDP+xml", *gbk);
+        let bytes = sent.to_bytes();
+        assert!(bytes.ends_with(&[b"Content-Length: 20\r\n\r\n", &gbk[..]].concat()));
+        let read = Message::parse(&bytes).expect("our own message");
+        assert_eq!(read.body(), gbk);
+    }
+
+    #[test]
+    fn a_head_in_gbk_is_read_as_such() {
+        let bytes = b"BYE sip:a@b SIP/2.0\nf:\xc9\xe3\xcf\xf1\xcd\xb7<sip:1@2>;tag=x\nsubject : a\n  b\n\n";
+        let message = Message::parse(bytes).expect("a message");
+        let lines: Vec<_> = message.headers().iter().collect();
+        assert_eq!(lines, [("From", "摄像头<sip:1@2>;tag=x"), ("Subject", "a   b")]);
+    }
+
+    #[test]
+    fn nothing_breaks_the_start_line() {
+        let answer = Response::new(403).with_reason("no\r\nVia: x");
+        assert!(answer.to_bytes().starts_with(b"SIP/2.0 403 no  Via: x\r\n"));
+    }
+
+    #[test]
+    fn reasons_are_for_people() {
+        let reasons = [100, 200, 401, 404, 481, 486, 501, 503, 299].map(reason);
+        let expected = [
+            "Trying",
+            "OK",
+            "Unauthorized",
+            "Not Found",
+            "Call Transaction Does Not Exist",
+            "Busy Here",
+            "Not Implemented",
+            "Service Unavailable",
+            "Other",
+        ];
+        assert_eq!(reasons, expected);
+    }
+
+    /// Somebody else's parser reads what we write, and finds the same in it.
+    #[test]
+    fn rsip_reads_what_we_write() {
+        let ours = register().with_body("Application/MANSCDP+xml", "<Notify/>");
+        let theirs = rsip::Request::try_from(ours.to_bytes()).expect("a request");
+        assert_eq!(theirs.method.to_string(), ours.method.as_str());
+        assert_eq!(theirs.uri.to_string(), ours.uri);
+        assert_eq!(theirs.body, ours.body);
+        let lines: Vec<_> = theirs.headers.iter().map(ToString::to_string).collect();
+        let mut expected: Vec<_> =
+            ours.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        expected.push("Content-Length: 9".to_owned());
+        assert_eq!(lines, expected);
+
+        let answer = ours.respond(200);
+        let theirs = rsip::Response::try_from(answer.to_bytes()).expect("a response");
+        assert_eq!(
+            (theirs.status_code.code(), theirs.headers.iter().count()),
+            (200, answer.headers.len() + 1)
+        );
+    }
 }

@@ -1,4 +1,10 @@
-//! RFC 3261 without input, output or a clock.
+//! RFC 3261 without input, output or a clock: bytes, messages and time go in; messages to send and
+//! events come out.
+//!
+//! `message`, `headers`, `fields`, `via`, `uri` are what a message is; `framing` and `validate`
+//! say which bytes are one and which one can be served. `endpoint` owns the transactions: `client`
+//! ours, `server` the peers', each with its machine; `names` finds the one that a message belongs
+//! to, `timer` says what happens next. `dialog`, `digest` and `nonce` are values for the user.
 
 mod client;
 pub mod dialog;
@@ -14,6 +20,8 @@ mod output;
 mod parse;
 pub mod peer;
 mod server;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod timer;
 pub mod uri;

@@ -12,7 +12,7 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     num::ParseIntError,
     time::{Duration, Instant},
 };
@@ -74,7 +74,8 @@ struct Id {
 struct Use {
     /// None without `qop`: such a nonce serves once.
     count: Option<u32>,
-    /// Of Call-ID, CSeq and response: the same request again has the same.
+    /// Of source, Call-ID, CSeq and response: the same request again has the same. Whoever overheard it has
+    /// another source, be it only another port of the same host.
     fingerprint: u64,
     /// When it first came, in seconds since the keeper started.
     since: u32,
@@ -84,7 +85,7 @@ struct Use {
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// Where the packet came from.
-    pub source: IpAddr,
+    pub source: SocketAddr,
     /// The credentials with the nonce.
     pub credentials: &'a Credentials,
     /// The request's Call-ID.
@@ -179,8 +180,8 @@ impl NonceKeeper {
     }
 
     fn fingerprint(&self, presented: &Presented<'_>) -> u64 {
-        let Presented { credentials, call_id, cseq, .. } = presented;
-        self.fingerprints.hash_one((call_id, cseq, &credentials.response, &credentials.nc))
+        let Presented { source, credentials, call_id, cseq } = presented;
+        self.fingerprints.hash_one((source, call_id, cseq, &credentials.response, &credentials.nc))
     }
 
     /// The nonce in the credentials, if its seal is ours and for this address.
@@ -190,7 +191,7 @@ impl NonceKeeper {
         let (made, rest) = bytes.split_first_chunk::<TIME>()?;
         let (random, seal) = rest.split_first_chunk::<RANDOM>()?;
         let id = Id { made: u32::from_be_bytes(*made), random: *random };
-        bool::from(self.seal(id, presented.source).ct_eq(seal)).then_some(id)
+        bool::from(self.seal(id, presented.source.ip()).ct_eq(seal)).then_some(id)
     }
 
     fn seal(&self, id: Id, source: IpAddr) -> [u8; SEAL] {
@@ -214,4 +215,156 @@ fn count(credentials: &Credentials) -> Result<Option<u32>, ParseIntError> {
         return Ok(None);
     };
     u32::from_str_radix(credentials.nc.as_deref().unwrap_or_default(), 16).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::message::Method, NonceState::*, *};
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+    const LIFETIME: Duration = Duration::from_secs(300);
+
+    /// A keeper and the time it started at.
+    #[expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
+    fn keeper(capacity: usize) -> (NonceKeeper, Instant) {
+        let now = Instant::now();
+        (NonceKeeper::with_capacity(now, [7; 32], LIFETIME, capacity), now)
+    }
+
+    fn credentials(nonce: String, nc: Option<&str>) -> Credentials {
+        let qop = nc.map(|_| "auth".to_owned());
+        Credentials { nonce, qop, nc: nc.map(str::to_owned), ..Credentials::default() }
+    }
+
+    fn cseq(number: u32) -> Cseq {
+        Cseq { number, method: Method::Register }
+    }
+
+    fn from<'a>(source: IpAddr, credentials: &'a Credentials, cseq: &'a Cseq) -> Presented<'a> {
+        Presented { source, credentials, call_id: "call", cseq }
+    }
+
+    #[test]
+    fn a_nonce_serves_its_address_only() {
+        let (keeper, now) = keeper(9);
+        let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
+        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(keeper.judge(now, &from(AWAY, &given, &cseq(2))), Unknown);
+        let mapped = IpAddr::V6("::ffff:192.0.2.1".parse().expect("an address"));
+        assert_eq!(keeper.judge(now, &from(mapped, &given, &cseq(2))), Fresh, "a dual-stack socket");
+    }
+
+    #[test]
+    fn a_nonce_of_another_key_or_no_nonce_is_unknown() {
+        let (keeper, now) = keeper(9);
+        let other = NonceKeeper::new(now, [8; 32], LIFETIME);
+        let mut nonces =
+            vec![other.mint(now, HOME, [1; RANDOM]), String::new(), "abc".into(), "ü".repeat(48)];
+        let ours = keeper.mint(now, HOME, [1; RANDOM]);
+        nonces.extend((0..ours.len()).map(|at| {
+            let changed = if &ours[at..=at] == "0" { "1" } else { "0" };
+            format!("{}{changed}{}", &ours[..at], &ours[at + 1..])
+        }));
+        for nonce in nonces {
+            assert_eq!(keeper.judge(now, &from(HOME, &credentials(nonce, None), &cseq(2))), Unknown);
+        }
+    }
+
+    #[test]
+    fn two_devices_at_one_address_in_one_second_get_two() {
+        let (keeper, now) = keeper(9);
+        assert_ne!(keeper.mint(now, HOME, [1; RANDOM]), keeper.mint(now, HOME, [2; RANDOM]));
+    }
+
+    #[test]
+    fn a_nonce_is_stale_after_its_lifetime_used_or_not() {
+        let (mut keeper, now) = keeper(9);
+        let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
+        let late = now + LIFETIME + Duration::from_secs(1);
+        assert_eq!(keeper.judge(now + LIFETIME, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(keeper.judge(late, &from(HOME, &given, &cseq(2))), Stale);
+        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(keeper.judge(late, &from(HOME, &given, &cseq(2))), Stale);
+    }
+
+    #[test]
+    fn without_qop_a_nonce_serves_once_but_for_a_retransmission() {
+        let (mut keeper, now) = keeper(9);
+        let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
+        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh, "the same request again");
+        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(3))), Replayed);
+        let second = cseq(2);
+        let other_call = Presented { call_id: "other", ..from(HOME, &given, &second) };
+        assert_eq!(keeper.judge(now, &other_call), Replayed);
+        let late = now + Duration::from_secs(33);
+        assert_eq!(
+            keeper.judge(late, &from(HOME, &given, &cseq(2))),
+            Replayed,
+            "no client retransmits so long"
+        );
+        let counted = credentials(given.nonce.clone(), Some("00000001"));
+        assert_eq!(keeper.judge(now, &from(HOME, &counted, &cseq(3))), Replayed, "nor with qop");
+    }
+
+    #[test]
+    fn a_refused_request_uses_nothing_up() {
+        let (mut keeper, now) = keeper(9);
+        let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
+        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(keeper.remembered(), 0);
+        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(3))), Fresh);
+    }
+
+    #[test]
+    fn with_qop_the_count_must_rise() {
+        let (mut keeper, now) = keeper(9);
+        let nonce = keeper.mint(now, HOME, [1; RANDOM]);
+        let mut ask = |nc: &str, number| {
+            let given = credentials(nonce.clone(), Some(nc));
+            keeper.consume(now, &from(HOME, &given, &cseq(number)))
+        };
+        assert_eq!(ask("00000001", 2), Fresh);
+        assert_eq!(ask("00000001", 3), Replayed);
+        assert_eq!(ask("0000000A", 3), Fresh, "it may skip");
+        assert_eq!(ask("0000000a", 3), Replayed, "other bytes, so no retransmission");
+        assert_eq!(ask("00000009", 4), Replayed);
+        assert_eq!(ask("", 5), Replayed, "no count is no rise");
+        assert_eq!(ask("0000000b", 6), Fresh);
+    }
+
+    #[test]
+    fn memory_is_given_back_when_the_time_is_over() {
+        let (mut keeper, now) = keeper(9);
+        for random in 0..3 {
+            let given = credentials(keeper.mint(now, HOME, [random; RANDOM]), None);
+            keeper.consume(now, &from(HOME, &given, &cseq(1)));
+        }
+        assert_eq!(keeper.remembered(), 3);
+        let late = now + LIFETIME + Duration::from_secs(1);
+        let given = credentials(keeper.mint(late, HOME, [9; RANDOM]), None);
+        keeper.consume(late, &from(HOME, &given, &cseq(1)));
+        assert_eq!(keeper.remembered(), 1);
+    }
+
+    /// A full table must not forget a nonce that could then be used again: everything as old as
+    /// what had to go is stale.
+    #[test]
+    fn a_full_table_forgets_nothing_that_could_be_replayed() {
+        let (mut keeper, now) = keeper(2);
+        let at = |second| now + Duration::from_secs(second);
+        let given: Vec<_> = (0..3)
+            .map(|second| credentials(keeper.mint(at(second), HOME, [second as u8; RANDOM]), None))
+            .collect();
+        let unused = credentials(keeper.mint(at(0), HOME, [9; RANDOM]), None);
+        for credentials in &given {
+            assert_eq!(keeper.consume(at(2), &from(HOME, credentials, &cseq(1))), Fresh);
+        }
+        assert_eq!(keeper.remembered(), 2);
+        let judged: Vec<_> =
+            given.iter().map(|old| keeper.judge(at(2), &from(HOME, old, &cseq(2)))).collect();
+        assert_eq!(judged, [Stale, Replayed, Replayed]);
+        assert_eq!(keeper.judge(at(2), &from(HOME, &unused, &cseq(2))), Stale);
+    }
 }

@@ -177,7 +177,7 @@ impl Head {
         ParseError { fault, reply: answerable.then(|| Box::new(request.respond(fault.status()))) }
     }
 
-    /// What of a datagram's rest is the body (see `quirks`: Content-Length is often wrong).
+    /// What of a datagram's rest is the body; Content-Length is often wrong.
     ///
     /// A message that has a Content-Type and too small a length takes everything, unless what is
     /// left over is padding or another message (Hikvision: `Content-Length: 0` before a body).

@@ -25,6 +25,10 @@ impl<'a> Iterator for Split<'a> {
 
 /// Where `wanted`, an ASCII character, first stands outside quotes and angle brackets.
 pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
+    let first = text.as_bytes().iter().position(|&byte| byte == wanted)?;
+    if !text.as_bytes()[..first].iter().any(|byte| matches!(byte, b'"' | b'<')) {
+        return Some(first);
+    }
     let (mut quoted, mut escaped, mut angled) = (false, false, false);
     text.bytes().position(|byte| {
         if quoted {
@@ -45,7 +49,7 @@ pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
 
 /// `text` without the blanks and line breaks around it.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    text.trim_ascii()
 }
 
 /// The value of parameter `name` in `;a=b;c`, without its quotes; empty where it has no value.

@@ -88,3 +88,44 @@ pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> (&str, Option<&str>, &str, Option<u16>, &str) {
+        let uri = Uri::parse(text).expect("a URI");
+        (uri.scheme, uri.user, uri.host, uri.port, uri.rest)
+    }
+
+    #[test]
+    fn uris_come_apart() {
+        let id = "34020000001320000001";
+        assert_eq!(uri("sip:34020000001320000001@3402000000"), ("sip", Some(id), "3402000000", None, ""));
+        assert_eq!(uri("sips:a:pw@h:5061;lr?x=y"), ("sips", Some("a"), "h", Some(5061), ";lr?x=y"));
+        assert_eq!(uri("sip:[2001:db8::1]:5060"), ("sip", None, "[2001:db8::1]", Some(5060), ""));
+        assert_eq!(uri("sip:u;par=u%40x@example.com"), ("sip", Some("u;par=u%40x"), "example.com", None, ""));
+        for broken in ["", "sip", "sip:", ":x", "sip:a@", "sip:a@h:port"] {
+            assert_eq!(Uri::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn addresses_come_with_brackets_and_without() {
+        let address = Address::parse("\"A, <B>\" <sip:a@b;x=y> ; tag = t;n").expect("an address");
+        assert_eq!((address.display, address.uri), ("\"A, <B>\"", "sip:a@b;x=y"));
+        assert_eq!(
+            (address.tag(), address.parameter("N"), address.parameter("x")),
+            (Some("t"), Some(""), None)
+        );
+        let bare = Address::parse("sip:a@b;tag=t").expect("an address");
+        assert_eq!((bare.display, bare.uri, bare.tag(), bare.user()), ("", "sip:a@b", Some("t"), Some("a")));
+    }
+
+    #[test]
+    fn what_stays_open_is_no_address() {
+        for broken in ["\"A <sip:a@b>", "<sip:a@b", "sip:a@b>", "<sip:a@b>tag=t"] {
+            assert_eq!(Address::parse(broken), None, "{broken}");
+        }
+    }
+}

@@ -183,3 +183,91 @@ fn media_type(value: &str) -> &str {
 fn is_sip(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: Method) -> Request {
+        let cseq = format!("1 {method}");
+        Request::new(method, "sip:34020000002000000001@3402000000")
+            .with("Via", "SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK1")
+            .with("From", "<sip:34020000001320000001@3402000000>;tag=1")
+            .with("To", "<sip:34020000002000000001@3402000000>")
+            .with("Call-ID", "c")
+            .with("CSeq", cseq)
+    }
+
+    fn changed(name: &str, value: &str) -> Result<(), Flaw> {
+        let mut changed = asked(Method::Register);
+        changed.headers.set(name, value);
+        request(&changed)
+    }
+
+    #[test]
+    fn what_cameras_mean_well_is_served() {
+        assert_eq!(request(&asked(Method::Message)), Ok(()));
+        assert_eq!(changed("From", "视频 平台 <sip:1@2>"), Ok(()), "TD-Tech: no quotes, no tag");
+        assert_eq!(changed("Via", "SIP/2.0/UDP h;branch=nocookie"), Ok(()));
+        assert_eq!(changed("Date", "2026-11-22T10:00:00.000"), Ok(()));
+        let mut ack = asked(Method::Ack);
+        ack.headers.set("CSeq", "1 INVITE");
+        assert_eq!(request(&ack), Ok(()), "gbt_sip_server");
+    }
+
+    #[test]
+    fn each_field_is_named_that_is_wrong() {
+        let cases = [
+            ("Via", "SIP/2.0/UDP"),
+            ("Via", "SIP/2.0/UDP h;branch=z9hG4bK"),
+            ("From", "\"A <sip:a@b>"),
+            ("To", "isbn:2983792873"),
+            ("To", "Bell, A <sip:a@b>"),
+            ("CSeq", "4294967296 REGISTER"),
+            ("CSeq", "1"),
+            ("Contact", "sip:a@b?Route=c"),
+        ];
+        for (name, value) in cases {
+            assert_eq!(changed(name, value), Err(Flaw::Malformed(name)), "{value}");
+        }
+        assert_eq!(changed("Call-ID", ""), Err(Flaw::Missing("Call-ID")));
+        assert_eq!(request(&asked(Method::Register).with("f", "<sip:x@y>")), Err(Flaw::Repeated("From")));
+        assert_eq!(changed("CSeq", "1 MESSAGE"), Err(Flaw::CseqMethod));
+    }
+
+    #[test]
+    fn the_request_uri_is_sip_and_nothing_else() {
+        let uri = |text: &str| request(&Request { uri: text.to_owned(), ..asked(Method::Options) });
+        assert_eq!(uri("sips:a@b"), Ok(()));
+        for broken in ["<sip:a@b>", "sip:a@b; lr", " sip:a@b", "a", "sip:", "sip:a@b?Route=c"] {
+            assert_eq!(uri(broken), Err(Flaw::Malformed("Request-URI")), "{broken}");
+        }
+        assert_eq!(uri("tel:+4912345"), Err(Flaw::Scheme));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_in_the_answer() {
+        let required = asked(Method::Options).with("Require", "100rel, x").with("Require", "y");
+        let flaw = request(&required).expect_err("unknown extensions");
+        let answer = flaw.respond(&required);
+        assert_eq!((answer.status, answer.headers.get("Unsupported")), (420, Some("100rel, x, y")));
+        assert_eq!(request(&asked(Method::Cancel).with("Require", "x")), Ok(()), "RFC 3261 §8.2.2.3");
+
+        let html = asked(Method::Invite).with_body("text/html", "x");
+        let answer = request(&html).expect_err("not SDP").respond(&html);
+        assert_eq!((answer.status, answer.headers.get("Accept")), (415, Some("application/sdp")));
+        let sdp = asked(Method::Invite).with_body("APPLICATION/SDP;charset=x", "v=0");
+        assert_eq!(request(&sdp.clone().with("Accept", "text/html, */*;q=0.1")), Ok(()));
+        assert_eq!(request(&sdp.with("Accept", "text/html")), Err(Flaw::Accept));
+        assert_eq!(request(&asked(Method::Other("FOO".into()))), Err(Flaw::Method));
+    }
+
+    #[test]
+    fn a_response_that_counts_too_far_is_dropped() {
+        let answer = asked(Method::Options).respond(200);
+        assert_eq!(response(&answer), Ok(()));
+        let mut far = answer;
+        far.headers.set("CSeq", "9292394834772304023312 OPTIONS");
+        assert_eq!(response(&far), Err(Flaw::Malformed("CSeq")));
+    }
+}

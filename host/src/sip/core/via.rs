@@ -1,6 +1,6 @@
 //! Via: the way a request came, and the way its answer goes (RFC 3261 §20.42, RFC 3581).
 
-use std::net::SocketAddr;
+use std::{fmt::Write, net::SocketAddr};
 
 use super::{
     text::{find, is_token, parameter, split, trim},
@@ -49,21 +49,66 @@ impl<'a> Via<'a> {
 /// came from (RFC 3261 §18.2.1, RFC 3581 §4). Values after the first stay as they are.
 pub(super) fn with_source(line: &str, source: SocketAddr) -> String {
     let (top, below) = line.split_at(find(line, b',').unwrap_or(line.len()));
-    let mut pieces = split(top, b';');
-    let mut noted = pieces.next().unwrap_or_default().to_owned();
+    let mut noted = String::with_capacity(line.len() + 64);
     let mut symmetric = false;
-    for piece in pieces {
+    for (index, piece) in split(top, b';').enumerate() {
         let name = trim(piece.split_once('=').map_or(piece, |(name, _)| name));
-        if name.eq_ignore_ascii_case("rport") {
+        if index > 0 && name.eq_ignore_ascii_case("rport") {
             symmetric = true;
-        } else if !name.eq_ignore_ascii_case("received") {
-            noted.push(';');
+        } else if index == 0 || !name.eq_ignore_ascii_case("received") {
+            noted.push_str(if index > 0 { ";" } else { "" });
             noted.push_str(piece);
         }
     }
-    noted.push_str(&format!(";received={}", source.ip()));
-    if symmetric {
-        noted.push_str(&format!(";rport={}", source.port()));
+    let port = if symmetric { format_args!(";rport={}", source.port()) } else { format_args!("") };
+    write!(noted, ";received={}{port}{below}", source.ip()).expect("a string takes everything");
+    noted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "203.0.113.9:40000";
+
+    fn noted(line: &str) -> String {
+        with_source(line, SOURCE.parse().expect("an address"))
     }
-    noted + below
+
+    #[test]
+    fn a_via_comes_apart_whatever_its_blanks() {
+        let via = Via::parse("SIP  / 2.0\r\n / TCP   host:5070 ; branch =\r\n z9 ;rport").expect("a Via");
+        assert_eq!((via.transport, via.host, via.port), ("TCP", "host", Some(5070)));
+        assert_eq!(
+            (via.branch(), via.parameter("RPORT"), via.parameter("received")),
+            (Some("z9"), Some(""), None)
+        );
+        for broken in ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h:x", "UDP h"] {
+            assert_eq!(Via::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_source_is_noted_on_the_top_value_only() {
+        assert_eq!(
+            noted("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bKa, SIP/2.0/UDP b;rport"),
+            "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKa;received=203.0.113.9;rport=40000, SIP/2.0/UDP b;rport"
+        );
+    }
+
+    #[test]
+    fn without_rport_only_the_address_is_noted() {
+        let expected = "SIP/2.0/UDP a;branch=b;received=203.0.113.9";
+        assert_eq!(noted("SIP/2.0/UDP a;branch=b"), expected);
+        assert_eq!(noted("SIP/2.0/UDP a;received=127.0.0.1;branch=b"), expected, "a claim is replaced");
+    }
+
+    #[test]
+    fn a_nonsense_rport_is_replaced() {
+        assert_eq!(
+            noted("SIP/2.0/UDP a;RPort=rport;branch=1"),
+            "SIP/2.0/UDP a;branch=1;received=203.0.113.9;rport=40000",
+            "TD-Tech"
+        );
+    }
 }

@@ -95,8 +95,9 @@ async fn call(
     body: Bytes,
 ) -> Response {
     let mut params = Params::gather(&uri, &headers, &body);
-    if let Err(response) = admit(&core, &mut params) {
-        return response;
+    if !admits(&core, &mut params) {
+        let answer = json!({"code": -100, "msg": "Please login first", "cookie": random::token(16)});
+        return reply(&answer, true);
     }
     let fault = core.with(|state| state.faults.meet(&name));
     let answer = match &fault {
@@ -121,13 +122,9 @@ async fn call(
 }
 
 /// The secret is wanted from everybody; without it and with a wrong one the answer is the same.
-fn admit(core: &Core, params: &mut Params) -> Result<(), Response> {
+fn admits(core: &Core, params: &mut Params) -> bool {
     let secret = params.0.remove("secret").unwrap_or_default();
-    if core.with(|state| state.settings.text("api.secret") == secret) {
-        return Ok(());
-    }
-    let answer = json!({"code": -100, "msg": "Please login first", "cookie": random::token(16)});
-    Err(reply(&answer, true))
+    core.with(|state| state.settings.text("api.secret") == secret)
 }
 
 async fn dispatch(core: &Arc<Core>, name: &str, params: &Params) -> Option<Answer> {

@@ -1,0 +1,82 @@
+//! Guests from WebAssembly text, and folders of components to load.
+
+use std::{fs, path::Path};
+
+use sluice::plugin::{LoadError, Plugins, Settings, auth::Registration};
+use tempfile::TempDir;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A component whose function `hook` has the body of `tests/guests/<name>.wat`.
+pub(crate) fn guest(hook: &str, name: &str) -> Vec<u8> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests");
+    let text = |name: &str| fs::read_to_string(tests.join(format!("{name}.wat"))).unwrap();
+    let mut module = text("skeleton").replace(&format!("{{{hook}}}"), &text(name));
+    for hook in ["{init}", "{self-test}", "{register}"] {
+        module = module.replace(hook, "(i32.const 16)");
+    }
+    component(&module)
+}
+
+fn component(module: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
+    let mut resolve = Resolve::default();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let (package, _) = resolve.push_dir(wit).unwrap();
+    let world = resolve.select_world(&[package], Some("auth-plugin")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// A folder with the bundled components and `guest` as `guest.wasm`, which decides who may register.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn with(guest: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(sluice_build::plugins().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+        fs::write(folder.path().join("guest.wasm"), guest).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { auth: "guest".into(), folder: self.path().to_owned(), ..bundled() }
+    }
+
+    pub(crate) fn load(&self) -> Result<Plugins, LoadError> {
+        Plugins::load(&self.settings())
+    }
+}
+
+/// The bundled components, each in its role.
+pub(crate) fn bundled() -> Settings {
+    Settings {
+        folder: sluice_build::plugins().unwrap(),
+        auth: "gosip-auth".into(),
+        sign: "gosip-sign".into(),
+        notify: vec!["gosip-notify".into()],
+        ..Settings::default()
+    }
+}
+
+/// A REGISTER without credentials.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        device: "37070000081118000001".into(),
+        realm: "3707000008".into(),
+        method: "REGISTER".into(),
+        source: "192.0.2.7:5060".into(),
+        transport: "UDP".into(),
+        user_agent: Some("IP Camera".into()),
+        digest: None,
+        expires: 3600,
+        attributes: vec![],
+    }
+}

@@ -1,0 +1,6 @@
+//! Components behind the gateway's door: the bundled ones, and some that misbehave.
+
+mod bundled;
+mod guest;
+mod hostile;
+mod loading;

@@ -1,0 +1,3 @@
+;; Never comes back.
+(loop $on (br $on))
+(unreachable)

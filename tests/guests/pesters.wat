@@ -1,0 +1,3 @@
+;; Asks the host without end.
+(loop $on (drop (call $now)) (br $on))
+(unreachable)
