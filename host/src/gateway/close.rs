@@ -77,7 +77,8 @@ impl Gateway {
         match self.0.store.set_state(stream.id.to_string(), StreamState::Closed, None).await {
             Ok(_) => self.0.streams.remove(stream.id),
             Err(error) => {
-                tracing::error!(stream.id = %stream.id, %error, "a closed stream stays open in the store")
+                tracing::error!(stream.id = %stream.id, %error, "a closed stream stays open in the store");
+                self.0.streams.try_again(stream.id, self.retry_wait(), ATTEMPTS);
             }
         }
     }
