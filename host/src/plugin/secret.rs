@@ -23,17 +23,18 @@ impl Credential {
     /// without regard to the case of its digits.
     pub(super) fn verify(&self, input: &DigestInput, response: &str) -> Result<bool, String> {
         let expected = self.response(input)?;
-        Ok(expected.as_bytes().ct_eq(response.to_ascii_lowercase().as_bytes()).into())
+        Ok(expected.as_str().as_bytes().ct_eq(response.to_ascii_lowercase().as_bytes()).into())
     }
 
-    fn response(&self, input: &DigestInput) -> Result<String, String> {
+    fn response(&self, input: &DigestInput) -> Result<Hex, String> {
         let hash = |parts: &[&str]| hash(input.algorithm, parts.iter().map(|part| part.as_bytes()));
         let a1 = hash(&[&input.username, ":", &input.realm, ":", &self.0]);
         let a2 = hash(&[&input.method, ":", &input.uri]);
+        let (a1, a2) = (a1.as_str(), a2.as_str());
         match &input.qop {
-            None => Ok(hash(&[&a1, ":", &input.nonce, ":", &a2])),
+            None => Ok(hash(&[a1, ":", &input.nonce, ":", a2])),
             Some(q) if q.qop.eq_ignore_ascii_case("auth") => {
-                Ok(hash(&[&a1, ":", &input.nonce, ":", &q.nc, ":", &q.cnonce, ":", &q.qop, ":", &a2]))
+                Ok(hash(&[a1, ":", &input.nonce, ":", &q.nc, ":", &q.cnonce, ":", &q.qop, ":", a2]))
             }
             Some(q) => Err(format!("qop `{}` is not supported, only `auth`", q.qop)),
         }
@@ -63,7 +64,7 @@ impl Secret {
         prefix: &[u8],
         suffix: &[u8],
     ) -> Result<String, String> {
-        Ok(hash(algorithm, [prefix, self.configured()?, suffix]))
+        Ok(hash(algorithm, [prefix, self.configured()?, suffix]).as_str().to_owned())
     }
 
     /// Lower-case hexadecimal HMAC of `data` (RFC 2104).
@@ -87,16 +88,35 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn hash<'a>(algorithm: Algorithm, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+/// Lower-case hexadecimal digits of a hash. On the stack: a registration makes three.
+struct Hex {
+    digits: [u8; 64],
+    length: usize,
+}
+
+impl Hex {
+    fn of(hash: &[u8]) -> Self {
+        let (mut digits, length) = ([b'0'; 64], 2 * hash.len());
+        // The largest hash here is SHA-256, which fits exactly.
+        hex::encode_to_slice(hash, &mut digits[..length]).expect("two digits for each byte");
+        Self { digits, length }
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.digits[..self.length]).expect("digits are ASCII")
+    }
+}
+
+fn hash<'a>(algorithm: Algorithm, parts: impl IntoIterator<Item = &'a [u8]>) -> Hex {
     match algorithm {
         Algorithm::Md5 => fold::<Md5>(parts),
         Algorithm::Sha256 => fold::<Sha256>(parts),
     }
 }
 
-fn fold<'a, D: Digest>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+fn fold<'a, D: Digest>(parts: impl IntoIterator<Item = &'a [u8]>) -> Hex {
     let hasher = parts.into_iter().fold(D::new(), |hasher, part| hasher.chain_update(part));
-    hex::encode(hasher.finalize())
+    Hex::of(&hasher.finalize())
 }
 
 fn mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {

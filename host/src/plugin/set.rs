@@ -16,8 +16,8 @@ use super::{
     load::Loader,
 };
 
-/// What `[plugins]` says. A plugin's name is its file's, without `.wasm`.
-#[derive(Clone, Debug, Default)]
+/// What `[plugins]` says. A plugin's name is its file's, without `.wasm`. Not printable: `configs` may hold secrets.
+#[derive(Clone, Default)]
 pub struct Settings {
     /// Where the components are.
     pub folder: PathBuf,
