@@ -1,6 +1,7 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
 mod binary;
+mod cli;
 mod live;
 mod notified;
 mod presence;
