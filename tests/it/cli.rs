@@ -151,14 +151,14 @@ fn serve_says_why_it_does_not_start_and_what_to_do() -> anyhow::Result<()> {
              empty, found no *.wasm at all; build the bundled plugins by `cargo plugins` and set `path` in [plugins] \
              to the folder that it names",
         ),
-        (("secret = \"s\"", "secret = \"\""), "sluice: sluice.toml cannot be used"),
         (
             ("path = \"sluice.db\"", "path = \"file/sluice.db\""),
             "sluice: store.path: cannot create file: File exists (os error 17)",
         ),
         (
             ("path = \"sluice.db\"", "path = \"file\""),
-            "sluice: store.path: cannot open the database file: file is not a database",
+            "sluice: store.path: cannot open the database file: file is not a database: \
+             Error code 26: File opened that is not a database file",
         ),
     ];
     for (change, said) in cases {
