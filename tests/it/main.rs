@@ -3,6 +3,7 @@
 mod account;
 mod binary;
 mod catalog;
+mod cli;
 mod envelope;
 mod hook;
 mod live;

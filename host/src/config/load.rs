@@ -22,6 +22,8 @@ pub enum Error {
     #[error("{variable} in the environment does not fit: {reason}")]
     Environment { variable: String, reason: String },
     #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{0}")]
     Syntax(#[from] Box<toml::de::Error>),
@@ -38,7 +40,10 @@ pub enum Error {
 pub fn load(path: &Path) -> Result<Loaded, Error> {
     let text =
         std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let config = parse(&text, std::env::vars())?;
+    let config = parse(&text, std::env::vars()).map_err(|error| match error {
+        Error::Syntax(source) => Error::File { path: path.to_owned(), source },
+        other => other,
+    })?;
     Ok(Loaded { config, text })
 }
 

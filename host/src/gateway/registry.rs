@@ -67,11 +67,13 @@ impl Registry {
         }
     }
 
-    /// As [`know`](Self::know), for a device that was registered when the gateway last ran. It counts as seen
-    /// now, so that our being away throws nobody offline.
-    pub(crate) fn resume(&self, id: DeviceId, credential: Credential, peer: Peer, now: Instant) {
-        let session = Some(Session { peer, online: true, seen: now });
-        self.lock().insert(id, Device { credential, session });
+    /// Takes up the session of a known device that was registered when the gateway last ran. One that was
+    /// online counts as seen now, so that our being away throws nobody offline; one that was silent is still
+    /// registered, and its next keepalive brings it back.
+    pub(crate) fn resume(&self, id: &DeviceId, peer: Peer, online: bool, now: Instant) {
+        if let Some(device) = self.lock().get_mut(id) {
+            device.session = Some(Session { peer, online, seen: now });
+        }
     }
 
     pub(crate) fn forget(&self, id: &DeviceId) {

@@ -85,16 +85,17 @@ impl Gateway {
     async fn resume_devices(&self) -> Result<(), Error> {
         let users = self.0.store.users().await?;
         let now = Instant::now();
-        let mut online = 0;
+        let mut online = 0_usize;
         for user in &users {
             let Ok(id) = DeviceId::parse(&user.deviceid) else { continue };
             let credential = Credential::new(user.pwd.0.clone());
-            match peer(user).filter(|_| user.regist && user.online) {
-                Some(peer) => {
-                    online += 1;
-                    self.0.registry.resume(id, credential, peer, now);
-                }
-                None => self.0.registry.know(id, credential),
+            self.0.registry.know(id.clone(), credential);
+            let Some(peer) = peer(user).filter(|_| user.regist) else { continue };
+            self.0.registry.resume(&id, peer, user.online, now);
+            online += usize::from(user.online);
+            // Stopped between its 200 and the first query. Nobody else is asked: no storm after a restart.
+            if user.online && user.generation == 0 {
+                self.describe_soon(&id);
             }
         }
         tracing::info!(known = users.len(), online, "devices taken up");
