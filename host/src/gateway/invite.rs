@@ -200,20 +200,21 @@ impl Gateway {
     async fn answered(&self, stream: &Stream, invite: &Invite, answer: &Response) -> Result<(), Error> {
         let dialog = invite.dialog(answer);
         let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
-        let open = self.0.streams.keep_dialog(stream.id, dialog.clone());
+        self.0.streams.keep_dialog(stream.id, dialog.clone());
         invite.acknowledge(dialog.ack()).await?;
-        if !open {
-            self.hang_up(dialog).await;
-            return Err(Error::UnknownStream(stream.id.to_string()));
-        }
-        stored?;
         let session = Session::parse(&answer.body).ok();
         let media = answered_media(stream.ssrc, session.as_ref());
-        let moved = self.0.streams.update(stream.id, |stream| {
+        let open = self.0.streams.update(stream.id, |stream| {
             stream.stage = stream.stage.max(Stage::Answered);
             stream.media = media;
         });
-        moved.ok_or_else(|| Error::UnknownStream(stream.id.to_string()))?;
+        if open.is_none() {
+            // Closed while the device made up its mind: who closed it may have found no dialog to end.
+            let gateway = self.clone();
+            self.in_background(async move { gateway.hang_up(dialog).await });
+            return Err(Error::UnknownStream(stream.id.to_string()));
+        }
+        stored?;
         self.meet_media(stream, media).await
     }
 
