@@ -1,13 +1,13 @@
 //! How a stream ends, whoever ends it, and that nothing stays open.
 
 use serde_json::json;
-use sluice_tests::device::DeviceEvent;
+use sluice_tests::device::{DeviceConfig, DeviceEvent, Transport};
 use sluice_tests::media::{Fault, Played, Protocol};
 use sluice_tests::site::Site;
 
 use crate::live_steps::{
-    State, flows, hung_up, invited, over, play, reaches, received, state_of, stays_unwatched, stop, watch,
-    why,
+    State, flows, hung_up, invited, last_stream, over, play, play_in_vain, reaches, received, state_of,
+    stays_unwatched, stop, watch, why,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +133,7 @@ async fn the_last_viewer_leaves() -> anyhow::Result<()> {
     let stream = play(&site, &issued).await?;
     let viewers = [watch(&site, &stream).await?, watch(&site, &stream).await?];
     assert!(site.zlm.stop_player(&viewers[0]));
-    assert_eq!(state_of(&site, &stream), Some(State::Flowing));
+    reaches(&site, &stream, State::Flowing).await?;
     assert!(site.zlm.stop_player(&viewers[1]));
     let hook = site.zlm.wait_hook("on_stream_none_reader", |body| body["stream"] == stream).await?;
     assert_eq!(hook.answer, Some(json!({"code": 0, "close": true})));
@@ -154,7 +154,7 @@ async fn the_last_viewer_leaves_and_the_operator_wants_it_to_go_on() -> anyhow::
     assert_eq!(hook.answer, Some(json!({"code": 0, "close": false})));
     let so_far = site.zlm.stream(&stream).map_or(0, |seen| seen.packets);
     flows(&site, &stream, so_far + 100).await?;
-    assert_eq!(state_of(&site, &stream), Some(State::Flowing));
+    reaches(&site, &stream, State::Flowing).await?;
     assert_eq!(received(&device, "BYE"), []);
     Ok(())
 }
@@ -171,5 +171,41 @@ async fn the_media_server_does_not_close_at_once() -> anyhow::Result<()> {
     assert_eq!(state_of(&site, &stream), Some(State::Closing));
     over(&site, &device, &stream).await?;
     assert_eq!(received(&device, "BYE").len(), 1, "the device had answered");
+    Ok(())
+}
+
+/// The connection that the call was made on is gone; the device is where it registered last.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_device_reconnects_in_the_middle() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let change = |config: &mut DeviceConfig| {
+        config.transport = Transport::Tcp;
+        config.platform = site.sip_tcp;
+        config.speed = 20;
+    };
+    let (issued, device) = site.online(1, change).await?;
+    let stream = play(&site, &issued).await?;
+    watch(&site, &stream).await?;
+    device.reboot().await?;
+    assert_eq!(device.register().await?.status, 200);
+    assert_eq!(stop(&site, &stream).await?, "");
+    device.wait_for(|event| matches!(event, DeviceEvent::Bye { status: Some(481), .. })).await?;
+    over(&site, &device, &stream).await
+}
+
+/// Nobody has noticed yet that it is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connection_to_the_device_is_gone() -> anyhow::Result<()> {
+    let site = Site::start_with(|settings| settings.rtp_ports = "each").await?;
+    let change = |config: &mut DeviceConfig| {
+        config.transport = Transport::Tcp;
+        config.platform = site.sip_tcp;
+    };
+    let (issued, device) = site.online(1, change).await?;
+    drop(device);
+    let text = "设备连接已断开 (the connection to the device is gone)".to_owned();
+    assert_eq!(play_in_vain(&site, &issued).await?, (408, "1003".to_owned(), text));
+    reaches(&site, &last_stream(&site, &issued)?, State::Closed).await?;
+    assert_eq!(site.zlm.servers(), []);
     Ok(())
 }

@@ -160,7 +160,7 @@ async fn invitation(ports: &'static str, transport: &'static str, sip: Transport
     flows(&site, &stream, 20).await?;
     let asked = site.zlm.servers().iter().map(|server| server.port).next();
     let written = write(&received(&device, "INVITE")[0], &masks(&site, device.address().to_string(), asked));
-    assert_eq!(device.open_dialogs(), [call.clone()]);
+    assert_eq!(device.open_dialogs(), std::slice::from_ref(&call));
     assert_eq!(stop(&site, &stream).await?, "");
     let bye = device.wait_for(|event| matches!(event, DeviceEvent::Bye { .. })).await?;
     assert_eq!(bye, DeviceEvent::Bye { call_id: call.clone(), status: Some(200) });

@@ -50,6 +50,9 @@ pub enum Error {
     UnknownRecording(String),
     #[error("no stream {0}")]
     UnknownStream(String),
+    /// The device's TCP connection broke, and it has not registered by another since.
+    #[error("the connection to the device is gone")]
+    Unreachable,
 }
 
 impl From<media::Error> for Error {
@@ -67,7 +70,9 @@ impl From<plugin::Error> for Error {
 impl From<sip::Error> for Error {
     fn from(error: sip::Error) -> Self {
         match error {
+            sip::Error::Busy => Self::Busy,
             sip::Error::TimedOut => Self::TimedOut,
+            sip::Error::Unreachable => Self::Unreachable,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -304,7 +304,7 @@ impl Gateway {
 async fn last(invite: &mut Invite) -> Result<Response, Error> {
     loop {
         match invite.next().await {
-            Answer::Failed => return Err(Error::Internal("the connection to the device broke".to_owned())),
+            Answer::Failed => return Err(Error::Unreachable),
             Answer::Final(response) => return Ok(response),
             Answer::Provisional(_) => {}
             Answer::TimedOut => return Err(Error::TimedOut),

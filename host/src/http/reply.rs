@@ -122,6 +122,7 @@ impl From<gateway::Error> for Failure {
             Error::UnknownDevice(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "设备不存在"),
             Error::UnknownRecording(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "录制不存在"),
             Error::UnknownStream(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
+            Error::Unreachable => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备连接已断开"),
         };
         Self { code, status, text: format!("{chinese} ({error})") }
     }
@@ -218,6 +219,7 @@ mod tests {
             Error::UnknownDevice(text()),
             Error::UnknownRecording(text()),
             Error::UnknownStream(text()),
+            Error::Unreachable,
         ];
         insta::assert_snapshot!(lines(errors), @"
         1002 400 视频流正在录制 (…)
@@ -236,6 +238,7 @@ mod tests {
         1002 400 设备不存在 (…)
         1002 400 录制不存在 (…)
         1002 400 视频流不存在 (…)
+        1003 408 设备连接已断开 (…)
         ");
     }
 
