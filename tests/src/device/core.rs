@@ -128,6 +128,9 @@ impl Core {
             (lost, state.behaviour.duplicate)
         });
         let link = self.link();
+        if !lost && let Ok(message) = Message::parse(bytes) {
+            self.events.push(DeviceEvent::Sent { message });
+        }
         for _ in 0..if lost { 0 } else { 1 + usize::from(twice) } {
             link.send(bytes).await?;
         }

@@ -109,4 +109,10 @@ pub enum DeviceEvent {
     },
     /// A datagram came that is no SIP message.
     Rubbish,
+    /// A SIP message was given to the network, each retransmission anew; not one that the device was told to
+    /// lose.
+    Sent {
+        /// Start line, headers and body.
+        message: Message,
+    },
 }

@@ -3,6 +3,7 @@
 //! [`Site`] runs the gateway inside the test's process; [`Process`] runs its binary, to be killed.
 
 mod api;
+mod notified;
 mod process;
 mod settings;
 
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use api::{Api, Reply, wait_for};
+pub use notified::Notified;
 pub use process::Process;
 pub use settings::Settings;
 

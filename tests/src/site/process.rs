@@ -1,5 +1,7 @@
 //! The gateway's binary as a process of its own, to be killed and started again.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,6 +26,8 @@ pub struct Process {
     pub http: SocketAddr,
     pub sip: SocketAddr,
     pub sip_tcp: SocketAddr,
+    /// What it logs, also after its end. A second process in the same folder goes on in the same file.
+    pub log: PathBuf,
 }
 
 impl Process {
@@ -32,10 +36,10 @@ impl Process {
     /// # Errors
     /// When it does not become ready; what it logged stands in the text.
     pub async fn start(binary: &Path, settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
-        let file = write(settings, folder)?;
+        let config = write(settings, folder)?;
         let mut child = Command::new(binary)
             .args(["serve", "--config"])
-            .arg(file)
+            .arg(config)
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
@@ -44,9 +48,12 @@ impl Process {
             .with_context(|| format!("{} does not start", binary.display()))?;
         let log = child.stderr.take().context("the log is piped")?;
         let mut lines = BufReader::new(log).lines();
+        let path = folder.join("gateway.log");
+        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         let mut seen = String::new();
         let ready = timeout(PATIENCE, async {
             while let Some(line) = lines.next_line().await? {
+                writeln!(file, "{line}")?;
                 seen.push_str(&line);
                 seen.push('\n');
                 if line.contains(" ready ") {
@@ -64,11 +71,13 @@ impl Process {
                 if echo {
                     eprintln!("gateway: {line}");
                 }
+                // A full disk is no reason to stop reading.
+                let _ = writeln!(file, "{line}");
             }
         });
         let (http, sip, sip_tcp) =
             (address(&ready, "http")?, address(&ready, "udp")?, address(&ready, "tcp")?);
-        Ok(Self { child, api: Api::new(http, &settings.secret)?, http, sip, sip_tcp })
+        Ok(Self { child, api: Api::new(http, &settings.secret)?, http, sip, sip_tcp, log: path })
     }
 
     /// SIGKILL, and wait until it is gone.
