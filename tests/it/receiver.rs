@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// How it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// With this status and text.
     Answers(u16, &'static str),
     /// Never.
@@ -24,18 +24,18 @@ pub enum Mood {
 
 /// A notification that came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// How it was answered.
-    pub mood: Mood,
+    pub(crate) mood: Mood,
     /// Method, path and Content-Type of the request.
-    pub head: [String; 3],
-    pub body: Value,
+    pub(crate) head: [String; 3],
+    pub(crate) body: Value,
 }
 
 /// A running receiver. Dropping it closes its port and its connections.
 #[derive(Debug)]
-pub struct Receiver {
-    pub address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
@@ -48,12 +48,12 @@ struct Shared {
 
 impl Receiver {
     /// Starts on any port.
-    pub async fn start(mood: Mood) -> std::io::Result<Self> {
+    pub(crate) async fn start(mood: Mood) -> std::io::Result<Self> {
         Self::start_at(([127, 0, 0, 1], 0).into(), mood).await
     }
 
     /// Starts on this port.
-    pub async fn start_at(address: SocketAddr, mood: Mood) -> std::io::Result<Self> {
+    pub(crate) async fn start_at(address: SocketAddr, mood: Mood) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { mood: Mutex::new(mood), deliveries: Journal::default() });
@@ -66,22 +66,22 @@ impl Receiver {
     }
 
     /// What is configured to reach it.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/notify", self.address)
     }
 
     /// Answers so from now on.
-    pub fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.shared.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
     /// Everything that came, whatever became of it.
-    pub fn journal(&self) -> &Journal<Delivery> {
+    pub(crate) fn journal(&self) -> &Journal<Delivery> {
         &self.shared.deliveries
     }
 
     /// The bodies of a method that were taken, in order, once there are `count`.
-    pub async fn taken(&self, method: &str, count: usize) -> Result<Vec<Value>, NotSeen> {
+    pub(crate) async fn taken(&self, method: &str, count: usize) -> Result<Vec<Value>, NotSeen> {
         loop {
             let all = self.journal().all();
             let mark = all.len();
