@@ -1,7 +1,8 @@
 //! The sign of API calls. That of playbacks stands in `live`.
 
 use md5::{Digest as _, Md5};
-use sluice_tests::site::Site;
+use sluice_tests::media::{FakeZlm, ZlmConfig};
+use sluice_tests::site::{Settings, Site};
 
 const SECRET: &str = "test-secret";
 
@@ -132,5 +133,21 @@ async fn a_policy_that_traps_fails_closed() -> anyhow::Result<()> {
     assert!(data.starts_with("策略无法判定 (policy: "), "{data}");
     // The next call has a fresh instance, and a number that shows that the one before did nothing.
     assert_eq!(site.issue(0).await?.device, "37070000081118000001");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_without_its_policy_does_not_start() -> anyhow::Result<()> {
+    let zlm = FakeZlm::start(ZlmConfig::default()).await?;
+    let folder = tempfile::tempdir()?;
+    let mut settings = Settings::new(&zlm)?;
+    for name in ["gosip-auth.wasm", "gosip-notify.wasm"] {
+        std::fs::copy(settings.plugins.join(name), folder.path().join(name))?;
+    }
+    folder.path().clone_into(&mut settings.plugins);
+    let config = sluice::config::parse(&settings.to_toml(folder.path()), [])?;
+    let ended = sluice::Server::bind(config).await?.run(std::future::pending()).await;
+    let error = ended.expect_err("it has no sign policy").to_string();
+    assert!(error.contains("gosip-sign") && error.contains("cargo plugins"), "{error}");
     Ok(())
 }
