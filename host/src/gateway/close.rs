@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::gb28181::StreamId;
+use crate::media;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::message::Method;
 use crate::store::StreamState;
@@ -116,7 +117,7 @@ impl Gateway {
         self.0.streams.keep_dialog(id, dialog);
     }
 
-    /// True once the media server holds nothing of the stream.
+    /// True once the media server holds nothing of the stream; one that is not running holds nothing at all.
     async fn close_media(&self, stream: &Stream) -> bool {
         let id = stream.id.to_string();
         let closed = if stream.own_port {
@@ -124,6 +125,9 @@ impl Gateway {
         } else {
             self.0.media.close_streams(&id).await.map(drop)
         };
+        if closed.as_ref().is_err_and(media::Error::is_down) {
+            return true;
+        }
         if let Err(error) = &closed {
             tracing::warn!(stream.id = id, %error, "the media server did not close the stream; tried again later");
         }

@@ -45,7 +45,7 @@ impl Gateway {
             enable_rtmp: Some(settings.rtmp),
             enable_mp4: Some(false),
             stream_replace: (stream.id != named).then(|| stream.id.to_string()),
-            ..PublishOptions::default()
+            ..PublishOptions::accepted()
         })
     }
 

@@ -10,7 +10,7 @@ use crate::config::{RtpPorts, RtpTransport};
 use crate::gb28181::sdp::{self, Session};
 use crate::gb28181::subject::Subject;
 use crate::gb28181::{DeviceId, Ssrc, StreamId};
-use crate::media::{OpenRtp, TcpMode};
+use crate::media::{self, OpenRtp, TcpMode};
 use crate::sip::core::Peer;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::message::{Method, Request, Response};
@@ -45,6 +45,13 @@ const PAYLOADS: [u8; 4] = [96, 97, 98, 99];
 /// How long we listen for the answer to an INVITE that was given up, so that a late 200 is acknowledged and
 /// ended: 64 × T1, when the device itself stops repeating it (RFC 3261 §13.3.1.4).
 const LATE_ANSWER: Duration = Duration::from_secs(32);
+
+/// How long we wait for media under the SSRC agreed before any other is taken. Media comes within a second, and
+/// the media server gives up after fifteen.
+const OTHER_SSRC: Duration = Duration::from_secs(3);
+
+/// What ZLMediaKit understands as no SSRC in particular.
+const ANY_SSRC: u32 = 0;
 
 impl Gateway {
     /// Opens a stream; when it answers, the device's 200 is acknowledged.
@@ -118,21 +125,37 @@ impl Gateway {
     }
 
     /// Where the device is to send media: the single port, or one that the media server opens for this stream.
+    /// A media server that is not there shows here, before a device is troubled.
     async fn media_target(&self, stream: &Stream) -> Result<SocketAddr, Error> {
         let media = &self.0.config.media;
         let mut target: SocketAddr =
             media.rtp.parse().map_err(|_| Error::Internal("media.rtp is no address".to_owned()))?;
-        if media.rtp_ports == RtpPorts::Each {
-            let tcp_mode = match media.rtp_transport {
-                RtpTransport::TcpActive => TcpMode::TcpActive,
-                RtpTransport::TcpPassive => TcpMode::TcpPassive,
-                RtpTransport::Udp => TcpMode::Udp,
-            };
-            let server =
-                OpenRtp { stream_id: stream.id.to_string(), tcp_mode, ssrc: Some(stream.ssrc.0), port: 0 };
-            target.set_port(self.0.media.open_rtp_server(&server).await?);
+        match media.rtp_ports {
+            RtpPorts::Each => target.set_port(self.own_port(stream).await?),
+            // What still comes under this name is an earlier stream's.
+            RtpPorts::Single => drop(self.0.media.close_streams(&stream.id.to_string()).await?),
         }
         Ok(target)
+    }
+
+    /// A port for this stream alone. By TCP any SSRC is taken, since only the device has the connection; by UDP
+    /// ours, since a device of an earlier stream may still send there.
+    async fn own_port(&self, stream: &Stream) -> Result<u16, Error> {
+        let tcp_mode = match self.0.config.media.rtp_transport {
+            RtpTransport::TcpActive => TcpMode::TcpActive,
+            RtpTransport::TcpPassive => TcpMode::TcpPassive,
+            RtpTransport::Udp => TcpMode::Udp,
+        };
+        let ssrc = (tcp_mode == TcpMode::Udp).then_some(stream.ssrc.0);
+        let server = OpenRtp { stream_id: stream.id.to_string(), tcp_mode, ssrc, port: 0 };
+        match self.0.media.open_rtp_server(&server).await {
+            // Left over from an earlier stream of this name, which is long closed.
+            Err(media::Error::AlreadyExists { .. }) => {
+                self.0.media.close_rtp_server(&server.stream_id).await?;
+                Ok(self.0.media.open_rtp_server(&server).await?)
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// The INVITE with its offer (GB/T 28181 annex G) and Subject.
@@ -179,30 +202,58 @@ impl Gateway {
         let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
         self.0.streams.keep_dialog(stream.id, dialog.clone());
         invite.acknowledge(dialog.ack()).await?;
-        stored?;
         let session = Session::parse(&answer.body).ok();
         let media = answered_media(stream.ssrc, session.as_ref());
         let open = self.0.streams.update(stream.id, |stream| {
             stream.stage = stream.stage.max(Stage::Answered);
             stream.media = media;
         });
-        open.ok_or_else(|| Error::UnknownStream(stream.id.to_string()))?;
+        if open.is_none() {
+            // Closed while the device made up its mind: who closed it may have found no dialog to end.
+            let gateway = self.clone();
+            self.in_background(async move { gateway.hang_up(dialog).await });
+            return Err(Error::UnknownStream(stream.id.to_string()));
+        }
+        stored?;
         self.meet_media(stream, media).await
     }
 
     /// Tells the media server what the answer changed: where to connect to, and which SSRC comes.
-    async fn meet_media(&self, stream: &Stream, media: AnsweredMedia) -> Result<(), Error> {
+    async fn meet_media(&self, stream: &Stream, answered: AnsweredMedia) -> Result<(), Error> {
         if !stream.own_port {
             return Ok(());
         }
-        if let Some(ssrc) = media.ssrc {
-            self.0.media.update_rtp_server_ssrc(&stream.id.to_string(), ssrc.0).await?;
+        let id = stream.id.to_string();
+        match self.0.config.media.rtp_transport {
+            RtpTransport::TcpActive => {
+                let source = answered.source.ok_or(Error::BadAnswer("names no port to connect to"))?;
+                self.0.media.connect_rtp_server(&id, source.ip(), source.port()).await?;
+            }
+            RtpTransport::TcpPassive => {}
+            RtpTransport::Udp => {
+                if let Some(ssrc) = answered.ssrc {
+                    self.0.media.update_rtp_server_ssrc(&id, ssrc.0).await?;
+                }
+                self.take_any_ssrc_later(stream.id);
+            }
         }
-        if self.0.config.media.rtp_transport != RtpTransport::TcpActive {
-            return Ok(());
-        }
-        let source = media.source.ok_or(Error::BadAnswer("names no port to connect to"))?;
-        Ok(self.0.media.connect_rtp_server(&stream.id.to_string(), source.ip(), source.port()).await?)
+        Ok(())
+    }
+
+    /// Some devices send under an SSRC that nobody named. The port tells whose media it is, so that after a while
+    /// any is taken rather than none.
+    fn take_any_ssrc_later(&self, id: StreamId) {
+        let gateway = self.clone();
+        self.in_background(async move {
+            tokio::time::sleep(OTHER_SSRC).await;
+            if gateway.0.streams.find(id).is_none_or(|stream| stream.stage != Stage::Answered) {
+                return;
+            }
+            tracing::info!(stream.id = %id, "no media under the SSRC agreed: any is taken");
+            if let Err(error) = gateway.0.media.update_rtp_server_ssrc(&id.to_string(), ANY_SSRC).await {
+                tracing::warn!(stream.id = %id, %error, "the media server does not take another SSRC");
+            }
+        });
     }
 
     /// The INVITE is cancelled; should a 200 come all the same, it is acknowledged and ended by BYE.

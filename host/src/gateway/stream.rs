@@ -144,15 +144,16 @@ impl Streams {
         Some(change(stream))
     }
 
-    /// Keeps the dialog of a stream, even if it is closing: whoever closes it sends the BYE.
-    /// False when the stream is not there any more.
+    /// Keeps the dialog of a stream. False when the stream is closing or gone: whoever closes it may have seen
+    /// no dialog, and sent no BYE.
     pub(super) fn keep_dialog(&self, id: StreamId, dialog: Dialog) -> bool {
         let mut table = self.lock();
         let Some(stream) = table.open.get_mut(&id) else { return false };
         let call = dialog.call_id.clone();
+        let open = stream.stage < Stage::Closing;
         stream.dialog = Some(dialog);
         table.calls.insert(call, id);
-        true
+        open
     }
 
     pub(super) fn find(&self, id: StreamId) -> Option<Stream> {
@@ -174,7 +175,9 @@ impl Streams {
         if let Some(stream) = table.open.get(&id) {
             return Some(stream.clone());
         }
-        let waiting = |stream: &&Stream| stream.stage == Stage::Answered && !stream.own_port;
+        // One that flows may be told so anew, when the media server was restarted.
+        let waiting =
+            |stream: &&Stream| (Stage::Answered..Stage::Closing).contains(&stream.stage) && !stream.own_port;
         let by_ssrc = |stream: &&Stream| stream.media.ssrc.is_some_and(|ssrc| ssrc.stream_id() == id);
         let by_source = |stream: &&Stream| source.is_some() && stream.media.source == source;
         let mut candidates = table.open.values().filter(waiting);

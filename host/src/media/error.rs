@@ -1,5 +1,7 @@
 //! Why the media server did not do what it was asked.
 
+use std::{error::Error as StdError, io};
+
 /// What went wrong with a call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -70,6 +72,21 @@ pub enum Error {
         /// Why.
         source: reqwest::Error,
     },
+}
+
+impl Error {
+    /// True when nobody listens at its address: it is not running, and what it held is gone.
+    pub fn is_down(&self) -> bool {
+        let Self::Unreachable { source, .. } = self else { return false };
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(source);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return error.kind() == io::ErrorKind::ConnectionRefused;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 /// What every call returns.

@@ -13,7 +13,10 @@ use anyhow::{Context, Result};
 const FOLDERS: [&str; 2] = ["plugins", "tests/guests"];
 
 /// What every plugin is built from beside its own crate.
-const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/build/src", "wit"];
+const SHARED: [&str; 3] = ["Cargo.lock", "Cargo.toml", "wit"];
+
+/// This builder, as it was compiled: what is on disk may be newer.
+const BUILDER: [&str; 2] = [include_str!("lib.rs"), include_str!("toolchain.rs")];
 
 /// A plugin crate.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,6 +76,7 @@ fn fingerprint(root: &Path, paths: impl Iterator<Item = PathBuf>) -> Result<Stri
         collect(&path, &mut files)?;
     }
     let mut hasher = DefaultHasher::new();
+    BUILDER.hash(&mut hasher);
     for file in files {
         file.strip_prefix(root).unwrap_or(&file).hash(&mut hasher);
         fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);

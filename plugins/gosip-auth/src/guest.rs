@@ -11,7 +11,7 @@ use crate::{
             auth::{self, Registration, Verdict},
             lifecycle::{self, Info},
         },
-        sluice::policy::host::Credential,
+        sluice::policy::host::{Credential, DigestInput},
     },
 };
 
@@ -40,8 +40,9 @@ impl auth::Guest for Plugin {
     fn register(request: Registration, credential: Option<&Credential>) -> Result<Verdict, String> {
         CONFIG.with(|config| {
             let config = config.get().ok_or("init was not called")?;
-            let verify = credential
-                .map(|credential| move |input: &_, response: &str| credential.verify(input, response));
+            let verify = credential.map(|credential| {
+                move |input: DigestInput<'_>, response: &str| credential.verify(input, response)
+            });
             policy::register(config, &request, verify)
         })
     }

@@ -16,6 +16,8 @@ mod wit {
     wit_bindgen::generate!({
         path: "../../wit",
         world: "auth-plugin",
+        // Records for the host are made of slices: nothing is copied to be asked about.
+        ownership: Borrowing { duplicate_if_necessary: false },
         additional_derives: [PartialEq],
     });
 }

@@ -108,27 +108,32 @@ pub(crate) fn register<V>(
     verify: Option<V>,
 ) -> Result<Verdict, String>
 where
-    V: Fn(&DigestInput, &str) -> Result<bool, String>,
+    V: FnOnce(DigestInput<'_>, &str) -> Result<bool, String>,
 {
     let Some(digest) = &request.digest else {
         return Ok(challenge(config, request, false));
     };
-    let input = input(config, request, digest);
-    let right = match (&input, verify) {
-        (Ok(input), Some(verify)) => verify(input, &digest.response)?,
-        _ => false,
+    let right = match (input(config, request, digest), verify) {
+        (Err(refusal), _) => Err(refusal),
+        (Ok(_), None) => Ok(false),
+        (Ok(input), Some(verify)) => Ok(verify(input, &digest.response)?),
     };
-    match (digest.nonce_state, right) {
-        (NonceState::Fresh, true) => Ok(Verdict::Admit),
-        (NonceState::Fresh, false) => Ok(Verdict::Refuse(input.err().unwrap_or_else(forbidden))),
-        (NonceState::Replayed | NonceState::Stale | NonceState::Unknown, stale) => {
-            Ok(challenge(config, request, stale))
+    Ok(match (digest.nonce_state, right) {
+        (NonceState::Fresh, Ok(true)) => Verdict::Admit,
+        (NonceState::Fresh, Ok(false)) => Verdict::Refuse(forbidden()),
+        (NonceState::Fresh, Err(refusal)) => Verdict::Refuse(refusal),
+        (NonceState::Replayed | NonceState::Stale | NonceState::Unknown, right) => {
+            challenge(config, request, matches!(right, Ok(true)))
         }
-    }
+    })
 }
 
 /// What the answer must have been computed from, or why there is no such thing.
-fn input(config: &Config, request: &Registration, digest: &Digest) -> Result<DigestInput, Refusal> {
+fn input<'a>(
+    config: &Config,
+    request: &'a Registration,
+    digest: &'a Digest,
+) -> Result<DigestInput<'a>, Refusal> {
     let hash = Hash::of(digest.algorithm.as_deref()).ok_or_else(forbidden)?;
     if !config.offered(request).contains(&hash) || digest.realm != request.realm {
         return Err(forbidden());
@@ -138,23 +143,23 @@ fn input(config: &Config, request: &Registration, digest: &Digest) -> Result<Dig
             Hash::Md5 => Algorithm::Md5,
             Hash::Sha256 => Algorithm::Sha256,
         },
-        username: digest.username.clone(),
-        realm: digest.realm.clone(),
-        nonce: digest.nonce.clone(),
-        method: request.method.clone(),
-        uri: digest.uri.clone(),
+        username: &digest.username,
+        realm: &digest.realm,
+        nonce: &digest.nonce,
+        method: &request.method,
+        uri: &digest.uri,
         qop: qop(digest)?,
     })
 }
 
 /// An empty `qop` is none, as some devices mean it. With one, `nc` and `cnonce` are needed (RFC 7616 §3.4).
-fn qop(digest: &Digest) -> Result<Option<QopInput>, Refusal> {
+fn qop(digest: &Digest) -> Result<Option<QopInput<'_>>, Refusal> {
     let Some(qop) = digest.qop.as_ref().filter(|qop| !qop.is_empty()) else {
         return Ok(None);
     };
     match (&digest.nc, &digest.cnonce) {
         (Some(nc), Some(cnonce)) if qop.eq_ignore_ascii_case("auth") => {
-            Ok(Some(QopInput { qop: qop.clone(), nc: nc.clone(), cnonce: cnonce.clone() }))
+            Ok(Some(QopInput { qop, nc, cnonce }))
         }
         _ => Err(Refusal { status: 400, reason: "Bad Request".into() }),
     }
@@ -189,7 +194,7 @@ pub(crate) fn self_test() -> Result<(), String> {
         (NonceState::Replayed, true, challenge(&config, &sample(None), true)),
         (NonceState::Stale, false, challenge(&config, &sample(None), false)),
     ] {
-        let verdict = register(&config, &sample(Some(state)), Some(|_: &_, _: &_| Ok(right)))?;
+        let verdict = register(&config, &sample(Some(state)), Some(|_: DigestInput<'_>, _: &str| Ok(right)))?;
         if verdict != expected {
             return Err(format!("nonce {state:?}, answer right: {right}: {verdict:?}"));
         }
@@ -230,7 +235,7 @@ mod tests {
     use super::*;
     use crate::wit::sluice::policy::types::Attribute;
 
-    type Verify = fn(&DigestInput, &str) -> Result<bool, String>;
+    type Verify = fn(DigestInput<'_>, &str) -> Result<bool, String>;
     const RIGHT: Option<Verify> = Some(|_, _| Ok(true));
     const WRONG: Option<Verify> = Some(|_, _| Ok(false));
     const NOT_ISSUED: Option<Verify> = None;
@@ -300,14 +305,14 @@ mod tests {
         let verify: Verify = |input, response| {
             let expected = DigestInput {
                 algorithm: Algorithm::Md5,
-                username: "admin".into(),
-                realm: "3707000008".into(),
-                nonce: "n".into(),
-                method: "REGISTER".into(),
-                uri: "sip:34020000002000000001@3402000000".into(),
-                qop: Some(QopInput { qop: "auth".into(), nc: "0000000A".into(), cnonce: "c".into() }),
+                username: "admin",
+                realm: "3707000008",
+                nonce: "n",
+                method: "REGISTER",
+                uri: "sip:34020000002000000001@3402000000",
+                qop: Some(QopInput { qop: "auth", nc: "0000000A", cnonce: "c" }),
             };
-            Ok(*input == expected && response == "r")
+            Ok(input == expected && response == "r")
         };
         assert_eq!(decide(&request, Some(verify)), Verdict::Admit);
     }

@@ -11,6 +11,10 @@ pub struct Behaviour {
     pub answer_delay: Duration,
     /// Says 180 before the final answer.
     pub ringing: bool,
+    /// Answers CANCEL with nothing, and INVITE as if there had been none.
+    pub ignore_cancel: bool,
+    /// Its SDP answer is cut off and says neither where nor what.
+    pub broken_sdp: bool,
     /// The `y=` of its SDP answer.
     pub ssrc_line: SsrcLine,
     /// The SSRC in its RTP, where it is not the one of the offer.

@@ -19,6 +19,9 @@ use super::{DeviceError, manscdp};
 use crate::random;
 use crate::sip::{Message, user_of};
 
+/// An answer that stops in the middle of its second line.
+const BROKEN_SDP: &str = "v=0\r\no=- 0 0 IN";
+
 /// A session, from its INVITE on.
 #[derive(Debug)]
 pub(super) struct Dialog {
@@ -137,6 +140,10 @@ pub(super) fn acknowledged(core: &Core, ack: &Message) {
 /// CANCEL (RFC 3261 §9.2).
 pub(super) async fn cancel(core: &Core, cancel: &Message) {
     let call_id = cancel.call_id().to_owned();
+    if core.with(|state| state.behaviour.ignore_cancel) {
+        core.events.push(DeviceEvent::Cancelled { call_id, matched: false });
+        return core.remember(cancel, Vec::new());
+    }
     let (silent, early) = core.with(|state| {
         let early = state.dialogs.get(&call_id).is_some_and(|dialog| !dialog.answered);
         let early = if early { state.dialogs.remove(&call_id) } else { None };
@@ -263,7 +270,10 @@ impl Session {
 
     /// Sends the 200 again and again until its ACK comes (RFC 3261 §13.3.1.4).
     async fn accept(&mut self, outlet: &Outlet) -> io::Result<()> {
-        let sdp = self.offer.answer(&self.channel, outlet.local()?, &self.behaviour.ssrc_line);
+        let sdp = match self.behaviour.broken_sdp {
+            true => BROKEN_SDP.to_owned(),
+            false => self.offer.answer(&self.channel, outlet.local()?, &self.behaviour.ssrc_line),
+        };
         let contact = format!("<sip:{}@{}>", self.channel, self.core.link().local());
         let response = Message::response(&self.invite, 200)
             .with("Contact", contact)

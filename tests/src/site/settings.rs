@@ -20,6 +20,8 @@ pub struct Settings {
     pub keepalive_misses: u64,
     pub start_timeout_secs: u64,
     pub check_interval_secs: u64,
+    pub idle_close: bool,
+    pub hls: bool,
     pub adopt_channels: bool,
     /// `http.mask_pwd`.
     pub mask_pwd: bool,
@@ -55,6 +57,8 @@ impl Settings {
             keepalive_misses: 3,
             start_timeout_secs: 10,
             check_interval_secs: 300,
+            idle_close: true,
+            hls: true,
             adopt_channels: false,
             mask_pwd: false,
             plugins: sluice_build::plugins()?,
@@ -82,7 +86,8 @@ impl Settings {
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
              rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n\
-             [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\n\
+             [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\nidle_close = {}\n\
+             hls = {}\n\
              [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{devices_active}\"\n\
              records_stop = \"{notify}\"\nretry_min_ms = 20\nretry_max_ms = 200\n\
              [plugins]\npath = {:?}\ncache = {cache:?}\n\
@@ -96,6 +101,8 @@ impl Settings {
             self.rtp_transport,
             self.start_timeout_secs,
             self.check_interval_secs,
+            self.idle_close,
+            self.hls,
             self.plugins,
         )
     }

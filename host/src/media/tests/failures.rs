@@ -15,6 +15,7 @@ async fn nobody_listens() {
     let client = MediaServer::new(&format!("http://{address}"), "s", TIMEOUTS).unwrap();
     let error = client.version().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { api: "version", .. }), "{error:?}");
+    assert!(error.is_down());
 }
 
 #[tokio::test]
@@ -22,7 +23,9 @@ async fn it_hangs_up_before_it_answers() {
     let server = FakeServer::bind().await;
     let client = server.client();
     let (error, _) = tokio::join!(client.version(), async { drop(server.accept().await) });
-    assert!(matches!(error, Err(Error::Unreachable { .. })), "{error:?}");
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert!(!error.is_down());
 }
 
 #[tokio::test]

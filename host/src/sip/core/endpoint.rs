@@ -178,7 +178,7 @@ impl Endpoint {
             self.out.counts.refused += 1;
             self.out.send(peer, Bytes::from(unavailable(&request).to_bytes()));
         } else {
-            let dialog = self.names.dialog(&request);
+            let dialog = (request.method == Method::Invite).then(|| self.names.dialog(&request));
             self.servers.open(now, id, (peer, request, dialog), &mut self.out);
         }
     }

@@ -242,7 +242,21 @@ mod tests {
     }
 
     fn from<'a>(source: IpAddr, credentials: &'a Credentials, cseq: &'a Cseq) -> Presented<'a> {
-        Presented { source, credentials, call_id: "call", cseq }
+        Presented { source: SocketAddr::new(source, 5060), credentials, call_id: "call", cseq }
+    }
+
+    #[test]
+    fn a_repetition_comes_from_where_the_request_came_from() {
+        // What broke: a copied REGISTER with a branch of its own, sent from another port of the same host,
+        // passed as a repetition and took the device's session there.
+        let (mut keeper, now) = keeper(9);
+        let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
+        let cseq = cseq(2);
+        let there = from(HOME, &given, &cseq);
+        assert_eq!(keeper.consume(now, &there), Fresh);
+        assert_eq!(keeper.judge(now, &there), Fresh);
+        let elsewhere = Presented { source: SocketAddr::new(HOME, 5061), ..there };
+        assert_eq!(keeper.judge(now, &elsewhere), Replayed);
     }
 
     #[test]

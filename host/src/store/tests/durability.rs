@@ -90,7 +90,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sluice.db");
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "store::tests::durability::writes_until_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "store::tests::durability::writes_until_killed", "--nocapture"])
         .env(DATABASE, &path)
         .stdout(Stdio::piped())
         .spawn()
@@ -108,8 +108,8 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     }
 }
 
+/// The child of the test above. By itself it has no database to write to, and nothing to do.
 #[tokio::test]
-#[ignore = "run by kill_9_loses_nothing_that_was_acknowledged, in a process of its own"]
 async fn writes_until_killed() {
     let Some(path) = env::var_os(DATABASE) else { return };
     let store = Store::open(path).unwrap();

@@ -92,7 +92,8 @@ pub(super) fn invite(state: State, input: Input) -> Option<Step> {
     })
 }
 
-/// Any other request. `None`: nothing happens.
+/// Any other request, until it is Completed: then nothing but its answer is kept, for Timer J.
+/// `None`: nothing happens.
 pub(super) fn non_invite(state: State, input: Input) -> Option<Step> {
     use Action::*;
     use State::*;
@@ -100,8 +101,7 @@ pub(super) fn non_invite(state: State, input: Input) -> Option<Step> {
         // §17.2.2
         (Trying | Proceeding, Input::Provisional) => (Proceeding, &[Send]),
         (Trying | Proceeding, Input::Success | Input::Failure) => (Completed, &[Send, Start(Timer::J)]),
-        (Proceeding | Completed, Input::Request) => (state, &[Replay]),
-        (Completed, Input::Timer(Timer::J)) => (Terminated, &[]),
+        (Proceeding, Input::Request) => (Proceeding, &[Replay]),
         // RFC 4320 §4.2: an answer after the sender's Timer F would reach nobody.
         (Trying | Proceeding, Input::Timer(Timer::Unanswered)) => (Terminated, &[]),
         _ => return None,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use self::machine::{Action, Input, State};
 use super::{
-    message::{Method, Request, Response},
+    message::{Request, Response},
     names::{DialogName, ServerId},
     output::{Event, Output, Owner, Start},
     peer::Peer,
@@ -22,8 +22,9 @@ pub(super) struct Servers {
     table: HashMap<ServerId, Server>,
     /// INVITEs that we accepted: their ACK is a transaction of its own and names the dialog only.
     accepted: HashMap<DialogName, ServerId>,
-    /// How many are answered and kept for repetitions only (Timer J).
-    answered: usize,
+    /// All others once they are Completed: of a keepalive nothing is left to know but its answer,
+    /// and for 32 s there are as many of them as a hundred thousand devices send in that time.
+    answered: HashMap<ServerId, Bytes>,
 }
 
 #[derive(Debug)]
@@ -48,26 +49,27 @@ struct Cause<'a> {
 impl Servers {
     /// How many wait for an answer or an ACK.
     pub(super) fn pending(&self) -> usize {
-        self.table.len() - self.answered
+        self.table.len()
     }
 
     /// How many are kept to answer repetitions.
     pub(super) fn answered(&self) -> usize {
-        self.answered
+        self.answered.len()
     }
 
-    /// Begins a transaction that is not in the table yet, and reports the request.
+    /// Begins a transaction that is not in the table yet, and reports the request. An INVITE comes
+    /// with the dialog that it may open.
     pub(super) fn open(
         &mut self,
         now: Instant,
         id: ServerId,
-        event: (Peer, Request, DialogName),
+        event: (Peer, Request, Option<DialogName>),
         out: &mut Output,
     ) {
         let (peer, request, dialog) = event;
-        let (invite, state, timer) = match request.method {
-            Method::Invite => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::C),
-            _ => (None, State::Trying, Timer::Unanswered),
+        let (invite, state, timer) = match dialog {
+            Some(dialog) => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::C),
+            None => (None, State::Trying, Timer::Unanswered),
         };
         let mut server = Server { peer, invite, state, last: None, running: Running::default() };
         server.start(now, timer, id, out);
@@ -77,10 +79,15 @@ impl Servers {
 
     /// Answers a request that was here before; false if it was not.
     pub(super) fn repeat(&mut self, now: Instant, id: ServerId, peer: Peer, out: &mut Output) -> bool {
-        let Some(server) = self.table.get_mut(&id) else { return false };
-        server.peer = peer;
+        if let Some(answer) = self.answered.get(&id) {
+            out.send(peer, answer.clone());
+        } else if let Some(server) = self.table.get_mut(&id) {
+            server.peer = peer;
+            self.step(id, Cause { now, input: Input::Request, answer: None, ack: None }, out);
+        } else {
+            return false;
+        }
         out.counts.absorbed += 1;
-        self.step(id, Cause { now, input: Input::Request, answer: None, ack: None }, out);
         true
     }
 
@@ -148,22 +155,23 @@ impl Servers {
         at: Instant,
         out: &mut Output,
     ) {
-        if self.table.get(&id).is_some_and(|server| server.running.is_due(timer, at)) {
+        if timer == Timer::J {
+            self.answered.remove(&id);
+        } else if self.table.get(&id).is_some_and(|server| server.running.is_due(timer, at)) {
             self.step(id, Cause { now, input: Input::Timer(timer), answer: None, ack: None }, out);
         }
     }
 
     /// Forgets the request that was answered longest ago.
     pub(super) fn forget_oldest(&mut self, out: &mut Output) {
-        if let Some((at, Owner::Server(id))) = out.schedule.pop_oldest(Timer::J) {
+        if let Some((_, Owner::Server(id))) = out.schedule.pop_oldest(Timer::J) {
             out.counts.forgotten += 1;
-            self.handle_timer(at, id, Timer::J, at, out);
+            self.answered.remove(&id);
         }
     }
 
     fn step(&mut self, id: ServerId, cause: Cause<'_>, out: &mut Output) -> bool {
         let Some(server) = self.table.get_mut(&id) else { return false };
-        let was_answered = server.is_answered();
         let step = match server.invite {
             Some(_) => machine::invite(server.state, cause.input),
             None => machine::non_invite(server.state, cause.input),
@@ -171,13 +179,14 @@ impl Servers {
         let Some((state, actions)) = step else { return false };
         server.state = state;
         server.act(id, actions, cause, out);
-        if let (State::Accepted, Some(invite)) = (state, &server.invite) {
-            self.accepted.insert(invite.0, id);
-        }
-        self.answered -= usize::from(was_answered);
-        match server.state {
-            State::Terminated => self.remove(id),
-            _ => self.answered += usize::from(server.is_answered()),
+        match (server.state, &server.invite) {
+            (State::Terminated, _) => self.remove(id),
+            (State::Accepted, Some(invite)) => drop(self.accepted.insert(invite.0, id)),
+            (State::Completed, None) => {
+                let answer = self.table.remove(&id).and_then(|server| server.last);
+                self.answered.extend(answer.map(|answer| (id, answer)));
+            }
+            _ => {}
         }
         true
     }
@@ -193,10 +202,6 @@ impl Servers {
 }
 
 impl Server {
-    fn is_answered(&self) -> bool {
-        self.invite.is_none() && self.state == State::Completed
-    }
-
     fn act(&mut self, id: ServerId, actions: &[Action], cause: Cause<'_>, out: &mut Output) {
         let Cause { now, answer, mut ack, .. } = cause;
         for action in actions {
