@@ -51,7 +51,7 @@ fn manscdp(message: &Message) -> Option<String> {
         rest.split_once("</").map(|(text, _)| text.trim().to_owned())
     };
     let command = element("CmdType")?;
-    let sum = element("SumNum").map(|sum| format!(", {sum} channels in all")).unwrap_or_default();
+    let sum = element("SumNum").map(|sum| format!(", {sum} items in all")).unwrap_or_default();
     Some(format!("{kind} {command}{sum}"))
 }
 

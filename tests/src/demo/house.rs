@@ -46,6 +46,7 @@ impl House {
         settings.notify = notified.url.clone();
         settings.secret = "demo-secret".to_owned();
         settings.start_timeout_secs = 60;
+        settings.media = format!("http = \"{}\"\n", zlm.url());
         let gateway = Process::start(binary, &settings, &place).await?;
         zlm.set_hook_base(&format!("http://{}/index/hook", gateway.http));
         zlm.announce().await;

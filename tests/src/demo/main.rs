@@ -40,7 +40,7 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut tell = Narration::new();
-    let mut house = match build_and_open().await {
+    let mut house = match build_and_open(&mut tell).await {
         Ok(house) => house,
         Err(error) => {
             tell.failed(&error, None);
@@ -59,8 +59,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn build_and_open() -> anyhow::Result<House> {
-    House::open(&workshop::build().await?).await
+async fn build_and_open(tell: &mut Narration) -> anyhow::Result<House> {
+    let binary = workshop::build().await?;
+    tell.begin();
+    House::open(&binary).await
 }
 
 async fn tour(house: &mut House, tell: &mut Narration, keep: bool) -> anyhow::Result<()> {

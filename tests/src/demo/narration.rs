@@ -37,6 +37,11 @@ impl Narration {
         Self { colours, start: Instant::now(), steps: 0, expected: None }
     }
 
+    /// The time counts from here.
+    pub(crate) fn begin(&mut self) {
+        self.start = Instant::now();
+    }
+
     /// Begins a step: what is done, and what it should come to.
     pub(crate) fn step(&mut self, title: &str, expected: &str) {
         self.steps += 1;

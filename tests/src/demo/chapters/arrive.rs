@@ -8,7 +8,7 @@ use serde_json::Value;
 use sluice_tests::device::{Device, DeviceConfig, DeviceEvent, Transport};
 use sluice_tests::site::{PASSWORD, wait_for};
 
-use super::Guest;
+use super::{Guest, archive};
 use crate::exchange;
 use crate::house::House;
 use crate::narration::Narration;
@@ -25,6 +25,7 @@ pub(crate) async fn recorder(house: &House, tell: &mut Narration) -> anyhow::Res
     let sip = house.gateway.sip;
     let device = start(&id, &channels, Transport::Udp, sip, |config| {
         "NVR-4".clone_into(&mut config.model);
+        archive::fill(config);
     });
     let device = device.await?;
     tell.step(
@@ -114,6 +115,6 @@ async fn known(house: &House, guest: &Guest, tell: &Narration) -> anyhow::Result
     complete.context("model and channels are not in the database")?;
     let user = house.gateway.api.get(&format!("/users/{id}/update"), &[]).await?.ok()?;
     let [maker, model, firmware] = ["manufacturer", "model", "firmware"].map(|name| &user[name]);
-    tell.saw(&format!("known: manufacturer {maker}, model {model}, firmware {firmware}, {all} channels ON"));
+    tell.saw(&format!("known: manufacturer {maker}, model {model}, firmware {firmware}, channels ON: {all}"));
     Ok(())
 }

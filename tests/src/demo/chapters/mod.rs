@@ -1,9 +1,11 @@
-//! The walk: from nothing to a played and stopped stream.
+//! The walk: from nothing to streams that were played, recorded and stopped.
 
+mod archive;
 mod arrive;
 pub(crate) mod end;
 mod notify;
 mod play;
+mod record;
 mod refuse;
 mod stop;
 mod watch;
@@ -48,9 +50,13 @@ pub(crate) async fn walk(house: &House, tell: &mut Narration) -> anyhow::Result<
     watch::viewers(house, &live, tell).await?;
     watch::packets(house, &recorder, &live, tell).await?;
     play::again(house, &recorder, &live, tell).await?;
+    record::record(house, &live, tell).await?;
     let second = play::over_tcp(house, &camera, tell).await?;
     stop::stop(house, &recorder, &live, tell).await?;
     stop::stop(house, &camera, &second, tell).await?;
+
+    archive::files(house, &recorder, tell).await?;
+    archive::replay(house, &recorder, tell).await?;
 
     notify::notifications(house, &recorder, &camera, tell).await?;
     end::nothing_left(house, &[&recorder, &camera], tell).await?;

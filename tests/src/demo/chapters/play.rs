@@ -53,11 +53,22 @@ pub(crate) async fn again(
     Ok(())
 }
 
-/// Plays the first channel, and checks what the device saw.
+/// Plays the first channel live.
 async fn play(house: &House, guest: &Guest, tell: &Narration) -> anyhow::Result<Live> {
+    open(house, guest, &format!("/devices/{}/play", guest.channels[0]), &[], tell).await
+}
+
+/// Makes a call that opens a stream of the first channel, and checks what the device saw.
+pub(crate) async fn open(
+    house: &House,
+    guest: &Guest,
+    path: &str,
+    query: &[(&str, &str)],
+    tell: &Narration,
+) -> anyhow::Result<Live> {
     let (device, channel) = (&guest.device, &guest.channels[0]);
     let mark = device.journal().mark();
-    let stream = house.call(&format!("/devices/{channel}/play"), &[], tell).await?;
+    let stream = house.call(path, query, tell).await?;
     let id = stream["ssrc"].as_str().context("the answer has no ssrc")?.to_owned();
     let events = &device.events()[mark..];
     let invited = events.iter().find_map(|event| match event {
@@ -78,7 +89,7 @@ async fn play(house: &House, guest: &Guest, tell: &Narration) -> anyhow::Result<
 }
 
 /// What the media server told the gateway of the stream, and was answered.
-async fn hooks(house: &House, live: &Live, tell: &Narration) -> anyhow::Result<()> {
+pub(crate) async fn hooks(house: &House, live: &Live, tell: &Narration) -> anyhow::Result<()> {
     let publish = house.zlm.wait_hook("on_publish", |body| body["stream"] == live.id.as_str()).await?;
     let answer = publish.answer.unwrap_or_default();
     tell.saw(&format!("media server: on_publish {} from {}", live.id, from(&publish.body)));

@@ -23,9 +23,22 @@ pub(crate) async fn stop(
         &format!("Stream {} is stopped", live.id),
         "the device gets BYE and stops sending; the media server has the stream no more",
     );
-    let Guest { device, .. } = guest;
-    let mark = device.journal().mark();
+    let mark = guest.device.journal().mark();
     house.call(&format!("/play/{}/stop", live.id), &[], tell).await?;
+    over(house, guest, live, mark, tell).await?;
+    tell.done();
+    Ok(())
+}
+
+/// Waits until nothing is left of `live`, and tells what the device saw since `mark`.
+pub(crate) async fn over(
+    house: &House,
+    guest: &Guest,
+    live: &Live,
+    mark: usize,
+    tell: &Narration,
+) -> anyhow::Result<()> {
+    let Guest { device, .. } = guest;
     let over = |event: &DeviceEvent| matches!(event, DeviceEvent::Bye { call_id, status: Some(200) } if *call_id == live.call_id);
     let over = device.wait_for(over).await;
     tell.saw(&exchange::lines(&device.events()[mark..], |message| message.call_id() == live.call_id));
@@ -35,6 +48,5 @@ pub(crate) async fn stop(
     let gone = house.zlm.wait_streams(PATIENCE, |streams| streams.iter().all(|stream| stream.id != live.id));
     ensure!(gone.await, "the media server still has the stream");
     tell.saw(&format!("media server: no stream {}", live.id));
-    tell.done();
     Ok(())
 }

@@ -22,8 +22,8 @@ pub(crate) async fn viewers(house: &House, live: &Live, tell: &mut Narration) ->
 
     tell.step("A viewer with the right sign asks for it", "the viewer is let in and counted");
     let query = house.gateway.api.player_query(&live.id, &[]);
-    tell.saw(&format!("{}/rtp/{}?{query}", house.zlm.url().replace("http", "rtmp"), live.id));
-    let played = house.zlm.play(&live.id, Protocol::Rtmp, &query).await;
+    tell.saw(&format!("GET {}/rtp/{}.live.flv?{query}", house.zlm.url(), live.id));
+    let played = house.zlm.play(&live.id, Protocol::Flv, &query).await;
     ensure!(matches!(played, Played::Ok { .. }), "the viewer got {played:?}");
     let readers = house.zlm.stream(&live.id).context("the stream is gone")?.readers;
     tell.saw(&format!("    plays; the media server counts {readers} viewer"));
