@@ -51,6 +51,9 @@ pub fn plugins() -> Result<PathBuf> {
 pub fn gateway(release: bool) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root()).args(["build", "--quiet", "--package", "sluice", "--bin", "sluice"]);
+    // Together with this crate the dependencies get the features that they have for the demo and the tests.
+    // Alone, semver would have others, and Wasmtime above it would be built a second time: minutes.
+    cargo.args(["--package", env!("CARGO_PKG_NAME")]);
     cargo.arg("--target-dir").arg(target()?);
     cargo.args(release.then_some("--release"));
     let status = cargo.status().context("cannot run cargo")?;

@@ -31,6 +31,8 @@ pub struct Settings {
     pub notify: String,
     /// Another URL for `devices.active`.
     pub devices_active: Option<String>,
+    /// More lines of `[media]`.
+    pub media: String,
     /// Whole sections, appended.
     pub extra: String,
     zlm_api: String,
@@ -64,6 +66,7 @@ impl Settings {
             plugins: sluice_build::plugins()?,
             notify: String::new(),
             devices_active: None,
+            media: String::new(),
             extra: String::new(),
             zlm_api: zlm.url(),
             zlm_secret: zlm.secret().to_owned(),
@@ -73,7 +76,8 @@ impl Settings {
 
     /// The configuration file's text; what the gateway keeps goes into `folder`.
     pub fn to_toml(&self, folder: &Path) -> String {
-        let Self { mode, secret, udp, tcp, http, notify, extra, zlm_api, zlm_secret, zlm_rtp, .. } = self;
+        let Self { mode, secret, udp, tcp, http, notify, media, extra, zlm_api, zlm_secret, zlm_rtp, .. } =
+            self;
         let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
         let cache = folder.join("plugin-cache");
@@ -85,7 +89,7 @@ impl Settings {
              [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n\
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
-             rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n\
+             rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n{media}\
              [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\nidle_close = {}\n\
              hls = {}\n\
              [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{devices_active}\"\n\
