@@ -1,0 +1,80 @@
+//! Recording streams at the media server.
+
+use sluice_tests::site::Site;
+
+use crate::live_steps::{flows, play, stays_unwatched};
+use crate::notified::Notified;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    stays_unwatched(&site);
+    let (issued, _device) = site.online(1, |_| {}).await?;
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 10).await?;
+
+    let recording = site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
+    let recording = recording.as_str().unwrap_or_default();
+    assert_eq!(recording.len(), 32, "{recording}");
+    let again = site.api.get(&format!("/play/{stream}/record"), &[]).await?.refusal();
+    assert_eq!((again.0, again.1.as_str()), (400, "1002"), "{again:?}");
+
+    flows(&site, &stream, 60).await?;
+    let url = site.api.get(&format!("/record/{stream}/stop"), &[]).await?.ok()?;
+    let url = url.as_str().unwrap_or_default();
+    let expected = format!("/record/rtp/{stream}/");
+    assert!(url.contains(&expected) && url.ends_with(".mp4"), "{url}");
+    let same = site.api.get(&format!("/record/{recording}/stop"), &[]).await?.ok()?;
+    assert_eq!(same, url, "by the recording's id, after it ended");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_cannot_be_recorded_or_stopped() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    for path in ["/play/0BEBC201/record", "/play/nonsense/record", "/record/0BEBC201/stop", "/record/x/stop"] {
+        let (status, code, _) = site.api.get(path, &[]).await?.refusal();
+        assert_eq!((status, code.as_str()), (400, "1002"), "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_ends_at_its_limit_and_tells_so_with_the_calls_own_query() -> anyhow::Result<()> {
+    let receiver = Notified::start().await?;
+    let site = Site::start_with(|settings| {
+        settings.notify.clone_from(&receiver.url);
+        settings.extra = "[record]\nmax = 1\n".to_owned();
+    })
+    .await?;
+    stays_unwatched(&site);
+    let (issued, _device) = site.online(1, |_| {}).await?;
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 10).await?;
+    site.api.get(&format!("/play/{stream}/record"), &[("order", "7"), ("who", "我")]).await?.ok()?;
+
+    let told = receiver.wait("records.stop", &[("stream", &stream)]).await?;
+    let data = &told["data"];
+    assert_eq!((&data["app"], &data["order"], &data["who"]), (&"rtp".into(), &"7".into(), &"我".into()));
+    assert!(data["url"].as_str().is_some_and(|url| url.ends_with(".mp4")), "{data}");
+    assert_eq!(data.get("sign"), None);
+    let stopped = site.api.get(&format!("/record/{stream}/stop"), &[]).await?.refusal();
+    assert_eq!(stopped.1, "1002", "it is not being recorded any more: {stopped:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_nobody_waited_for_is_told() -> anyhow::Result<()> {
+    let receiver = Notified::start().await?;
+    let site = Site::start_with(|settings| settings.notify.clone_from(&receiver.url)).await?;
+    stays_unwatched(&site);
+    let (issued, _device) = site.online(1, |_| {}).await?;
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 10).await?;
+    site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
+    flows(&site, &stream, 60).await?;
+    site.api.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?;
+    let told = receiver.wait("records.stop", &[("stream", &stream)]).await?;
+    assert!(told["data"]["url"].as_str().is_some_and(|url| url.ends_with(".mp4")), "{told}");
+    Ok(())
+}
