@@ -111,7 +111,8 @@ impl Queries {
         if !complete {
             return None;
         }
-        let generation = (!sync.disputed).then_some(sync.generation);
+        // A recorder that has just started may say that it has no channel at all.
+        let generation = (!sync.disputed && !sync.seen.is_empty()).then_some(sync.generation);
         syncs.remove(device);
         generation
     }

@@ -118,7 +118,6 @@ impl Gateway {
                 let seen_at = Some(registration.seen_at);
                 self.0.store.touch(device, Touch { expires_at, seen_at, ..Touch::default() });
             }
-            Admission::Moved => drop(self.0.store.register(device, registration, |_| Vec::new()).await?),
             Admission::New => {
                 let event = self.registration_event().await?;
                 self.0.store.register(device, registration, event).await?;

@@ -38,10 +38,8 @@ struct Session {
 /// What a registration means for a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It was not registered, or had gone offline.
+    /// It was not registered, had gone offline, or speaks from another address: it may have been started anew.
     New,
-    /// It is registered and online, and now speaks from another address.
-    Moved,
     /// Nothing changes but the time.
     Refresh,
 }
@@ -88,7 +86,6 @@ impl Registry {
     pub(crate) fn judge(&self, id: &DeviceId, peer: Peer) -> Admission {
         match self.lock().get(id).and_then(|device| device.session.as_ref()) {
             Some(session) if session.online && session.peer == peer => Admission::Refresh,
-            Some(session) if session.online => Admission::Moved,
             _ => Admission::New,
         }
     }
