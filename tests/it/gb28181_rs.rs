@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gb28181_rs::config::{CatalogChannel, Transport};
 use gb28181_rs::metrics::MetricsHooks;
@@ -99,10 +99,9 @@ fn config(issued: &Issued, gateway: SocketAddr, transport: Transport) -> Gb28181
 async fn roll(frames: Arc<MockFrameHub>) {
     let mut clock = tokio::time::interval(Duration::from_millis(20));
     for number in 0.. {
-        clock.tick().await;
         let key = number % 10 == 0;
         let nalus = if key { vec![nalu(7, 20), nalu(8, 6), nalu(5, 5_000)] } else { vec![nalu(1, 900)] };
-        frames.write(AccessUnit { nalus, timestamp: Instant::now(), is_key_frame: key });
+        frames.write(AccessUnit { nalus, timestamp: clock.tick().await.into_std(), is_key_frame: key });
     }
 }
 
