@@ -88,8 +88,8 @@ impl Server {
 
     /// HTTP, SIP by UDP and by TCP, as the log names them; `off` where nothing listens.
     fn addresses(&self) -> [String; 3] {
-        let named =
-            |address: Option<SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+        let off = || "off".to_owned();
+        let named = |address: Option<SocketAddr>| address.map_or_else(off, |address| address.to_string());
         [named(self.http.local_addr().ok()), named(self.sip.udp_addr()), named(self.sip.tcp_addr())]
     }
 

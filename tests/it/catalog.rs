@@ -293,7 +293,10 @@ async fn adopted_channels_vanish_only_after_a_complete_sync() -> anyhow::Result<
     let say = |sn: String, total: Option<usize>, items: Vec<Item<'static>>| {
         let body = part(&device, &sn, total, &items);
         let device = &device;
-        async move { anyhow::Ok(assert_eq!(device.message(&body).await?, 200)) }
+        async move {
+            assert_eq!(device.message(&body).await?, 200);
+            anyhow::Ok(())
+        }
     };
     say(sn.clone(), Some(4), vec![a, b, c, d]).await?;
     assert_eq!(all()?, four);

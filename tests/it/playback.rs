@@ -11,7 +11,12 @@ use crate::live_steps::{flows, over};
 /// 2026-11-21 10:00:00 in Shanghai.
 const TEN: i64 = 1_795_226_400;
 
-async fn replay(site: &Site, issued: &Issued, start: i64, end: i64) -> anyhow::Result<sluice_tests::site::Reply> {
+async fn replay(
+    site: &Site,
+    issued: &Issued,
+    start: i64,
+    end: i64,
+) -> anyhow::Result<sluice_tests::site::Reply> {
     let period = [("start", start.to_string()), ("end", end.to_string())];
     let query: Vec<(&str, &str)> = period.iter().map(|(name, value)| (*name, value.as_str())).collect();
     site.api.get(&format!("/devices/{}/replay", issued.channels[0]), &query).await
@@ -46,7 +51,10 @@ async fn every_replay_is_a_stream_of_its_own_and_ends_with_the_file() -> anyhow:
     let invited = device.wait_for(|event| matches!(event, DeviceEvent::Invited { .. })).await?;
     let DeviceEvent::Invited { sdp, .. } = invited else { anyhow::bail!("{invited:?}") };
     let lines: Vec<&str> = sdp.lines().filter(|line| matches!(&line[..2], "s=" | "u=" | "t=")).collect();
-    assert_eq!(lines, ["s=Playback", &format!("u={}:0", issued.channels[0]), &format!("t={TEN} {}", TEN + 60)]);
+    assert_eq!(
+        lines,
+        ["s=Playback", &format!("u={}:0", issued.channels[0]), &format!("t={TEN} {}", TEN + 60)]
+    );
     assert!(sdp.contains("\r\ny=1"), "history begins with 1: {sdp}");
 
     flows(&site, &id(&first), 1).await?;

@@ -32,7 +32,8 @@ async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_cannot_be_recorded_or_stopped() -> anyhow::Result<()> {
     let site = Site::start().await?;
-    for path in ["/play/0BEBC201/record", "/play/nonsense/record", "/record/0BEBC201/stop", "/record/x/stop"] {
+    for path in ["/play/0BEBC201/record", "/play/nonsense/record", "/record/0BEBC201/stop", "/record/x/stop"]
+    {
         let (status, code, _) = site.api.get(path, &[]).await?.refusal();
         assert_eq!((status, code.as_str()), (400, "1002"), "{path}");
     }

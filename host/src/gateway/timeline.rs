@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn touching_and_overlapping_periods_are_one_and_gaps_stay() {
         let noon = MIDNIGHT + DAY / 2;
-        let periods = [(noon + 60, noon + 90), (noon, noon + 30), (noon + 30, noon + 50), (noon + 70, noon + 80)];
+        let periods =
+            [(noon + 60, noon + 90), (noon, noon + 30), (noon + 30, noon + 50), (noon + 70, noon + 80)];
         let day = ("2026-11-21".to_owned(), vec![(noon, noon + 50), (noon + 60, noon + 90)]);
         assert_eq!(list(&periods, (MIDNIGHT, MIDNIGHT + DAY)), [day]);
     }

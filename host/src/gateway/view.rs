@@ -112,9 +112,8 @@ mod tests {
     use super::*;
     use crate::store::Password;
 
-    #[test]
-    fn a_user_device_has_the_contract_s_fields() {
-        let row = User {
+    fn row() -> User {
+        User {
             id: 1,
             addtime: 1_618_043_462,
             uptime: 1_618_043_463,
@@ -143,16 +142,23 @@ mod tests {
             user_agent: "IP Camera".to_owned(),
             gb_version: "2.0".to_owned(),
             generation: 3,
-        };
-        let sysinfo = SysInfo {
+        }
+    }
+
+    fn sysinfo() -> SysInfo {
+        SysInfo {
             region: "3707000008".to_owned(),
             lid: "37070000082008000001".to_owned(),
             uid: "37070000081118".to_owned(),
             unum: 1,
             did: "37070000081318".to_owned(),
             dnum: 2,
-        };
-        insta::assert_json_snapshot!(UserDevice::new(&row, sysinfo, true), @r#"
+        }
+    }
+
+    #[test]
+    fn a_user_device_has_the_contract_s_fields() {
+        insta::assert_json_snapshot!(UserDevice::new(&row(), sysinfo(), true), @r#"
         {
           "id": "1",
           "addtime": 1618043462,

@@ -70,7 +70,8 @@ impl Stopwatch {
             return Err(Stop::Wall);
         }
         let cpu = thread_cpu();
-        let start = *self.cpu_at_start.get_or_insert(cpu.saturating_sub(elapsed.min(Self::TICK)));
+        let first = || cpu.saturating_sub(elapsed.min(Self::TICK));
+        let start = *self.cpu_at_start.get_or_insert_with(first);
         if cpu.saturating_sub(start) > self.limits.cpu { Err(Stop::Cpu) } else { Ok(()) }
     }
 }
