@@ -9,7 +9,7 @@ use crate::notified::Notified;
 async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<()> {
     let site = Site::start().await?;
     stays_unwatched(&site);
-    let (issued, _device) = site.online(1, |_| {}).await?;
+    let (issued, _device) = site.online(1, |config| config.speed = 5).await?;
     let stream = play(&site, &issued).await?;
     flows(&site, &stream, 10).await?;
 
@@ -19,7 +19,7 @@ async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<(
     let again = site.api.get(&format!("/play/{stream}/record"), &[]).await?.refusal();
     assert_eq!((again.0, again.1.as_str()), (400, "1002"), "{again:?}");
 
-    flows(&site, &stream, 60).await?;
+    more(&site, &stream).await?;
     let url = site.api.get(&format!("/record/{stream}/stop"), &[]).await?.ok()?;
     let url = url.as_str().unwrap_or_default();
     let expected = format!("/record/rtp/{stream}/");
@@ -49,7 +49,7 @@ async fn a_recording_ends_at_its_limit_and_tells_so_with_the_calls_own_query() -
     })
     .await?;
     stays_unwatched(&site);
-    let (issued, _device) = site.online(1, |_| {}).await?;
+    let (issued, _device) = site.online(1, |config| config.speed = 5).await?;
     let stream = play(&site, &issued).await?;
     flows(&site, &stream, 10).await?;
     site.api.get(&format!("/play/{stream}/record"), &[("order", "7"), ("who", "我")]).await?.ok()?;
@@ -69,13 +69,19 @@ async fn a_file_that_nobody_waited_for_is_told() -> anyhow::Result<()> {
     let receiver = Notified::start().await?;
     let site = Site::start_with(|settings| settings.notify.clone_from(&receiver.url)).await?;
     stays_unwatched(&site);
-    let (issued, _device) = site.online(1, |_| {}).await?;
+    let (issued, _device) = site.online(1, |config| config.speed = 5).await?;
     let stream = play(&site, &issued).await?;
     flows(&site, &stream, 10).await?;
     site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
-    flows(&site, &stream, 60).await?;
+    more(&site, &stream).await?;
     site.api.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?;
     let told = receiver.wait("records.stop", &[("stream", &stream)]).await?;
     assert!(told["data"]["url"].as_str().is_some_and(|url| url.ends_with(".mp4")), "{told}");
     Ok(())
+}
+
+/// Waits for another three seconds of pictures: a file begins with a key frame, and there is one every two.
+async fn more(site: &Site, stream: &str) -> anyhow::Result<()> {
+    let so_far = site.zlm.stream(stream).map_or(0, |seen| seen.packets);
+    flows(site, stream, so_far + 60).await
 }
