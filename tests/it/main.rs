@@ -15,7 +15,6 @@ mod live_shared;
 mod live_ssrc;
 mod live_steps;
 mod live_wire;
-mod notified;
 mod notify;
 mod openapi;
 mod playback;

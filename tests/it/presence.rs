@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use sluice_tests::device::{Device, DeviceEvent, Transport};
 use sluice_tests::journal::PATIENCE;
-use sluice_tests::site::{Settings, Site, wait_for};
+use sluice_tests::site::{Notified, Settings, Site, wait_for};
 use tokio::time::Instant;
 
-use crate::notified::Notified;
 use crate::wire::{self, Wire};
 
 /// Two seconds of silence are offline.

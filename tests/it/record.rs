@@ -1,9 +1,8 @@
 //! Recording streams at the media server.
 
-use sluice_tests::site::Site;
+use sluice_tests::site::{Notified, Site};
 
 use crate::live_steps::{flows, play, stays_unwatched};
-use crate::notified::Notified;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<()> {

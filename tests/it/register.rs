@@ -5,9 +5,8 @@ use std::net::Ipv4Addr;
 use sluice_tests::device::{Credentials, Device, DeviceConfig, DeviceEvent};
 use sluice_tests::digest::Algorithm;
 use sluice_tests::sip::Message;
-use sluice_tests::site::{Issued, PASSWORD, Site};
+use sluice_tests::site::{Issued, Notified, PASSWORD, Site};
 
-use crate::notified::Notified;
 use crate::wire::{self, Wire};
 
 /// A site whose `gosip-auth` has that configuration.

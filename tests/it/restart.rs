@@ -7,12 +7,11 @@ use anyhow::Context as _;
 use sluice_tests::device::{Credentials, Device, DeviceConfig, DeviceEvent, Transport};
 use sluice_tests::journal::PATIENCE;
 use sluice_tests::media::{FakeZlm, ZlmConfig};
-use sluice_tests::site::{PASSWORD, Process, Settings, wait_for};
+use sluice_tests::site::{Notified, PASSWORD, Process, Settings, wait_for};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::binary;
-use crate::notified::Notified;
 
 /// A media server and a folder that outlive the gateway, and where the gateway is to listen each time.
 struct House {

@@ -47,6 +47,18 @@ impl Notified {
     pub fn all(&self) -> Vec<Value> {
         self.journal.all()
     }
+
+    /// What came of `device` so far by `users.regiester` and `users.active`: the method, and the status that
+    /// the latter tells.
+    pub fn of_user(&self, device: &str) -> Vec<String> {
+        let told = self.all();
+        let own = told.iter().filter(|told| told["data"]["deviceid"] == device);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        own.filter(|told| text(&told["method"]).starts_with("users."))
+            .map(|told| format!("{} {}", text(&told["method"]), text(&told["data"]["status"])))
+            .map(|told| told.trim_end().to_owned())
+            .collect()
+    }
 }
 
 impl Drop for Notified {
