@@ -1,5 +1,6 @@
 //! Recording streams at the media server.
 
+use serde_json::json;
 use sluice_tests::site::{Notified, Site};
 
 use crate::live_steps::{flows, play, stays_unwatched};
@@ -76,6 +77,24 @@ async fn a_file_that_nobody_waited_for_is_told() -> anyhow::Result<()> {
     site.api.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?;
     let told = receiver.wait("records.stop", &[("stream", &stream)]).await?;
     assert!(told["data"]["url"].as_str().is_some_and(|url| url.ends_with(".mp4")), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_watches_goes_on_while_it_is_recorded() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let (issued, _device) = site.online(1, |config| config.speed = 5).await?;
+    // The media server's own word comes when it likes; it is said here when it matters.
+    stays_unwatched(&site);
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 1).await?;
+    site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
+    let unwatched = json!({ "app": "rtp", "stream": stream, "schema": "rtmp", "vhost": "__defaultVhost__" });
+    let asked = || site.api.hook("on_stream_none_reader", &unwatched);
+    assert_eq!(asked().await?, json!({ "code": 0, "close": false }));
+    more(&site, &stream).await?;
+    site.api.get(&format!("/record/{stream}/stop"), &[]).await?.ok()?;
+    assert_eq!(asked().await?, json!({ "code": 0, "close": true }));
     Ok(())
 }
 

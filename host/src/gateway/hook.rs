@@ -63,14 +63,17 @@ impl Gateway {
         }
     }
 
-    /// Nobody watches. True asks the media server to close its side.
+    /// Nobody watches. True asks the media server to close its side. A stream that is being recorded goes on; the
+    /// regular check ends it once it is not.
     pub async fn on_stream_none_reader(&self, hook: OnStreamNoneReader) -> bool {
         if !self.0.config.stream.idle_close || hook.app != media::APP {
             return false;
         }
-        if let Ok(id) = StreamId::parse(&hook.stream) {
-            self.close_in_background(id, "no viewer is left");
+        let Ok(id) = StreamId::parse(&hook.stream) else { return true };
+        if self.is_recorded(id).await {
+            return false;
         }
+        self.close_in_background(id, "no viewer is left");
         true
     }
 

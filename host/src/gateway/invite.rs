@@ -15,7 +15,7 @@ use crate::sip::core::Peer;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::message::{Method, Request, Response};
 use crate::sip::{Answer, Invite};
-use crate::store::{NewStream, StreamKind, StreamState};
+use crate::store::{self, NewStream, StreamKind, StreamState};
 
 use super::stream::{AnsweredMedia, Stage, Stream};
 use super::{Error, Gateway};
@@ -75,17 +75,18 @@ impl Gateway {
 
     /// The row and the entry in the table, before the outside world is changed.
     async fn begin(&self, plan: &Plan, peer: Peer) -> Result<Stream, Error> {
-        let row = self
-            .0
-            .store
-            .open_stream(NewStream {
-                kind: plan.kind,
-                region: self.0.config.platform.region.clone(),
-                device: plan.device.to_string(),
-                channel: plan.channel.to_string(),
-                period: plan.period.map(|(start, end)| (start.cast_signed(), end.cast_signed())),
-            })
-            .await?;
+        let new = NewStream {
+            kind: plan.kind,
+            region: self.0.config.platform.region.clone(),
+            device: plan.device.to_string(),
+            channel: plan.channel.to_string(),
+            period: plan.period.map(|(start, end)| (start.cast_signed(), end.cast_signed())),
+        };
+        let row = self.0.store.open_stream(new).await.map_err(|error| match error {
+            // The row of one that is just being closed says so in a moment.
+            store::Error::AlreadyLive { .. } | store::Error::AllSequencesInUse => Error::Busy,
+            other => other.into(),
+        })?;
         let ssrc = Ssrc::parse(&row.ssrc).map_err(|error| Error::Internal(error.to_string()))?;
         let patience = Duration::from_secs(self.0.config.stream.start_timeout_secs);
         let stream = Stream {

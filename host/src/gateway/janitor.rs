@@ -53,6 +53,9 @@ impl Gateway {
     async fn overdue(&self, stream: Stream) {
         match stream.stage {
             Stage::Closing => self.finish(&stream).await,
+            Stage::Flowing if self.is_recorded(stream.id).await => {
+                self.wait_for_viewer(stream.id, Instant::now())
+            }
             Stage::Flowing => self.close(stream.id, "no viewer came in time").await,
             Stage::Asked | Stage::Invited | Stage::Answered => {
                 self.close(stream.id, "no media came in time").await;
@@ -119,13 +122,19 @@ impl Gateway {
     /// A stream that has media goes on. Nobody may have told us while we were away that its last viewer left.
     async fn has_media(&self, stream: &Stream, readers: u32, now: Instant) {
         self.flows(stream.id).await;
-        if readers == 0 && stream.stage == Stage::Flowing && self.0.config.stream.idle_close {
-            let patience = Duration::from_secs(self.0.config.stream.start_timeout_secs);
-            self.0.streams.update(stream.id, |stream| {
-                stream.viewed = false;
-                stream.wait_until(now + patience);
-            });
+        let idle = readers == 0 && stream.stage == Stage::Flowing && self.0.config.stream.idle_close;
+        if idle && !self.is_recorded(stream.id).await {
+            self.wait_for_viewer(stream.id, now);
         }
+    }
+
+    /// Ends the stream unless a viewer comes in time.
+    fn wait_for_viewer(&self, id: StreamId, now: Instant) {
+        let patience = Duration::from_secs(self.0.config.stream.start_timeout_secs);
+        self.0.streams.update(id, |stream| {
+            stream.viewed = false;
+            stream.wait_until(now + patience);
+        });
     }
 
     /// The media server does not answer: it may be starting.

@@ -160,6 +160,11 @@ impl Gateway {
         }
     }
 
+    /// Whether a file of the stream is being written. A store that cannot say keeps nothing alive.
+    pub(super) async fn is_recorded(&self, id: StreamId) -> bool {
+        matches!(self.0.store.recording_of(id.to_string()).await, Ok(Some(_)))
+    }
+
     /// Takes up the recordings that were running when the gateway last ran.
     pub(super) async fn resume_recordings(&self) -> Result<(), Error> {
         for row in self.0.store.open_recordings().await? {
