@@ -59,7 +59,8 @@ impl Gateway {
             return Err(Error::UnknownDevice(id.to_owned()));
         }
         self.0.registry.forget(&device);
-        Ok(())
+        // A call may have come in between.
+        self.close_all(self.0.streams.of_device(&device), "its device is deleted").await
     }
 
     /// Issues a channel device under a user device.
@@ -81,7 +82,11 @@ impl Gateway {
         let channel = DeviceId::parse(id).map_err(|_| unknown())?;
         self.0.store.channel(id).await?.ok_or_else(unknown)?;
         self.close_all(self.0.streams.of_channel(&channel), "its channel is deleted").await?;
-        if self.0.store.delete_channel(id).await? { Ok(()) } else { Err(unknown()) }
+        if !self.0.store.delete_channel(id).await? {
+            return Err(unknown());
+        }
+        // A call may have come in between.
+        self.close_all(self.0.streams.of_channel(&channel), "its channel is deleted").await
     }
 
     async fn known(&self, id: &str) -> Result<(), Error> {
