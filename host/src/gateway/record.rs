@@ -40,6 +40,10 @@ impl Recordings {
         awaited.entry(recording.to_owned()).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
+    fn is_awaited(&self, recording: &str) -> bool {
+        self.lock().get(recording).is_some_and(|url| url.receiver_count() > 0)
+    }
+
     /// Hands the URL to those who wait; false if nobody does.
     fn hand_over(&self, recording: &str, url: &str) -> bool {
         let Some(waiting) = self.lock().remove(recording) else { return false };
@@ -203,11 +207,16 @@ impl Gateway {
             self.0.store.add_recorded_file(part_of(&row), file).await?;
             return Ok(());
         }
+        // Stored before anybody is told, so that whoever asks next finds it.
         let url = self.file_url(&file.url);
-        let events =
-            if self.0.recordings.hand_over(&row.id, &url) { Vec::new() } else { self.told_of(&row, &url) };
-        self.0.store.finish_recording(row.id, file, events).await?;
+        let told = self.told_of(&row, &url);
+        let (awaited, events) =
+            if self.0.recordings.is_awaited(&row.id) { (true, Vec::new()) } else { (false, told.clone()) };
+        self.0.store.finish_recording(row.id.as_str(), file, events).await?;
         self.0.events.wake();
+        if awaited && !self.0.recordings.hand_over(&row.id, &url) {
+            self.tell(told).await?;
+        }
         Ok(())
     }
 
