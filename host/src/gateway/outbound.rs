@@ -25,8 +25,7 @@ impl Gateway {
 
     /// Our own address as `peer` knows it, for Contact.
     pub(super) fn contact(&self, peer: Peer) -> String {
-        let advertise = &self.0.config.sip.advertise;
-        let local = if advertise.is_empty() { peer.local.to_string() } else { advertise.clone() };
+        let local = self.0.sip.address(&peer);
         let suffix = if peer.is_reliable() { ";transport=tcp" } else { "" };
         format!("<sip:{}@{local}{suffix}>", self.0.config.platform.id)
     }
