@@ -9,6 +9,7 @@ use sluice_tests::journal::PATIENCE;
 use sluice_tests::media::{FakeZlm, ZlmConfig};
 use sluice_tests::site::{Issued, PASSWORD, Process, Settings, Site};
 
+use crate::binary;
 use crate::receiver::{Mood, Receiver};
 
 /// A time in `data`, replaced by none after a look at it.
@@ -202,7 +203,7 @@ async fn one_receiver_does_not_wait_for_another() -> anyhow::Result<()> {
 /// The 200 to a keepalive says that its notification is stored: it survives whatever becomes of the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_gateway_is_killed() -> anyhow::Result<()> {
-    let binary = sluice_build::gateway(false)?;
+    let binary = binary::gateway()?;
     let folder = tempfile::tempdir()?;
     let zlm = FakeZlm::start(ZlmConfig::default()).await?;
     let receiver = Receiver::start(Mood::Answers(500, "no")).await?;

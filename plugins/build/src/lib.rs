@@ -45,20 +45,31 @@ pub fn plugins() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Builds the gateway and returns the path of its binary.
+/// Who asks for the gateway's binary. Cargo gives dependencies the features that the packages of one build ask for
+/// together: where two builds differ, Wasmtime and all above it are built twice, which takes minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// `cargo demo`.
+    Demo,
+    /// `cargo test --workspace`.
+    Tests,
+}
+
+/// Builds the gateway, with the features that its asker was built with, and returns the path of its binary.
 ///
 /// Errors: it does not build.
-pub fn gateway(release: bool) -> Result<PathBuf> {
+pub fn gateway(asker: Asker) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).args(["build", "--quiet", "--package", "sluice", "--bin", "sluice"]);
-    // Together with this crate the dependencies get the features that they have for the demo and the tests.
-    // Alone, semver would have others, and Wasmtime above it would be built a second time: minutes.
-    cargo.args(["--package", env!("CARGO_PKG_NAME")]);
+    cargo.current_dir(root()).args(["build", "--quiet", "--bin", "sluice"]);
+    cargo.args(match asker {
+        Asker::Demo => ["--package", "sluice", "--package", env!("CARGO_PKG_NAME")].as_slice(),
+        // A test among what is built brings in the features of all development dependencies.
+        Asker::Tests => ["--workspace", "--test", "floors"].as_slice(),
+    });
     cargo.arg("--target-dir").arg(target()?);
-    cargo.args(release.then_some("--release"));
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "the gateway does not build");
-    Ok(target()?.join(if release { "release" } else { "debug" }).join("sluice"))
+    Ok(target()?.join("debug").join("sluice"))
 }
 
 /// The workspace.

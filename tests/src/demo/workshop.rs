@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sluice_build::Asker;
 use tokio::time::Instant;
 
 /// So often a line says that a build goes on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Builds components and gateway where they are not up to date; the gateway's binary. It is a release unless the
-/// demo itself is none.
+/// Builds components and gateway where they are not up to date; the gateway's binary.
 pub(crate) async fn build() -> anyhow::Result<PathBuf> {
     watch("the components", || sluice_build::plugins().map(drop)).await?;
-    watch("the gateway", || sluice_build::gateway(!cfg!(debug_assertions))).await
+    watch("the gateway", || sluice_build::gateway(Asker::Demo)).await
 }
 
 /// Runs a build aside and says every now and then how long it has been at it.
