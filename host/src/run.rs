@@ -11,7 +11,7 @@ use crate::config::{self, Config, LimitsOverride};
 use crate::gateway::{self, Doors, Gateway};
 use crate::http;
 use crate::media::{self, MediaServer, Timeouts};
-use crate::plugin::{self, Plugins};
+use crate::plugin::{self, Plugins, Secret};
 use crate::sip::{self, Driver, Incoming, Sip};
 use crate::store::{self, Store};
 
@@ -144,6 +144,7 @@ fn plugin_settings(config: &Config) -> plugin::Settings {
         limits: common,
         plugin_limits: named.map(|(name, own)| (name.clone(), limits(&plugins.limits, own))).collect(),
         configs: configured.map(|(name, table)| (name.clone(), serde_json::json!(table))).collect(),
+        keys: plugins.keys.iter().map(|(name, key)| (name.clone(), Secret::new(key.clone()))).collect(),
         cache: Some(plugins.cache.clone()),
     }
 }

@@ -272,6 +272,8 @@ pub struct Plugins {
     /// `*` stands for every vendor module found.
     pub vendor: Vec<String>,
     pub limits: Limits,
+    /// The key of a plugin that signs with its own instead of `http.secret`, by its name.
+    pub keys: BTreeMap<String, String>,
     /// What a plugin gets as its own configuration, by its name.
     pub config: BTreeMap<String, toml::Table>,
 }
@@ -288,6 +290,7 @@ impl Default for Plugins {
             cleanup: "expire".into(),
             vendor: vec!["*".into()],
             limits: Limits::default(),
+            keys: BTreeMap::new(),
             config: BTreeMap::from([("expire".to_owned(), days)]),
         }
     }

@@ -7,7 +7,7 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use super::{
     account::Account,
     bindings::sluice::policy::{
-        host::{self, Algorithm, DigestInput, Level},
+        host::{self, Algorithm, DigestInput, Level, Piece},
         types,
     },
     limits::{Ceiling, Limits, Stop, Stopwatch, now},
@@ -148,6 +148,17 @@ impl host::HostKey for State {
     ) -> wasmtime::Result<Result<String, String>> {
         self.count()?;
         Ok(self.key()?.hmac(algorithm, &data))
+    }
+
+    fn hmac_of(
+        &mut self,
+        _: Resource<Secret>,
+        algorithm: Algorithm,
+        secret: Vec<Piece>,
+        data: Vec<Piece>,
+    ) -> wasmtime::Result<Result<String, String>> {
+        self.count()?;
+        Ok(self.key()?.hmac_of(algorithm, &secret, &data))
     }
 
     fn drop(&mut self, _: Resource<Secret>) -> wasmtime::Result<()> {

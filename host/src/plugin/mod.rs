@@ -29,6 +29,8 @@ mod load;
 mod secret;
 mod set;
 
+use std::collections::HashMap;
+
 use arc_swap::ArcSwap;
 use wasmtime::component::Resource;
 
@@ -49,6 +51,8 @@ use set::PluginSet;
 pub struct Plugins {
     /// Replaced as a whole; a call goes on with the set that it began with.
     set: ArcSwap<PluginSet>,
+    /// Keys of the plugins that have their own.
+    keys: HashMap<String, Secret>,
 }
 
 /// How one plugin tells an event.
@@ -68,7 +72,7 @@ impl Plugins {
     ///
     /// Errors: a plugin is missing or cannot be used; the text says which and what to do.
     pub fn load(settings: &Settings) -> Result<Self, LoadError> {
-        Ok(Self { set: ArcSwap::from_pointee(PluginSet::load(settings)?) })
+        Ok(Self { set: ArcSwap::from_pointee(PluginSet::load(settings)?), keys: settings.keys.clone() })
     }
 
     /// Decides on a REGISTER. `credential` is none for a device that nobody issued.
@@ -89,19 +93,20 @@ impl Plugins {
         )
     }
 
-    /// Decides on an API call, a playback or a publish; `key` is `http.secret`.
+    /// Decides on an API call, a playback or a publish; `key` is for a plugin that has none of its own.
     ///
     /// Errors: there is no decision. The caller is to be answered 503, a viewer to be refused.
     pub fn check_sign(&self, request: &sign::Request, key: &Secret) -> Result<sign::Verdict, Error> {
-        let lent = Lent::Key(key.clone());
         let set = self.set.load();
+        let lent = self.key(&set.sign.name, key);
         let hook = |exports: &exports::Exports, store: &mut _| {
             exports.sign()?.call_check(store, request, Resource::new_borrow(HANDLE))
         };
         set.sign.call(lent, hook, answer::permission)
     }
 
-    /// How the plugins tell an event, in the order they are configured in; `key` is `http.secret`.
+    /// How the plugins tell an event, in the order they are configured in; `key` is for those that have
+    /// none of their own.
     ///
     /// Errors: one of them cannot tell it now. The event is to be kept and tried again.
     pub fn format(&self, event: &notify::Event, key: &Secret) -> Result<Vec<Formatted>, Error> {
@@ -110,7 +115,7 @@ impl Plugins {
             let hook = |exports: &exports::Exports, store: &mut _| {
                 exports.notify()?.call_format(store, event, Resource::new_borrow(HANDLE))
             };
-            let requests = plugin.call(Lent::Key(key.clone()), hook, answer::requests)?;
+            let requests = plugin.call(self.key(&plugin.name, key), hook, answer::requests)?;
             Ok(Formatted { plugin: plugin.name.clone(), requests })
         };
         set.notify.iter().map(|plugin| format(plugin)).collect()
@@ -133,6 +138,11 @@ impl Plugins {
         let hook =
             |exports: &exports::Exports, store: &mut _| exports.notify()?.call_accepted(store, event, answer);
         plugin.call(Lent::Nothing, hook, Ok)
+    }
+
+    /// The key that a plugin computes with: its own, or the one that all share.
+    fn key(&self, plugin: &str, shared: &Secret) -> Lent {
+        Lent::Key(self.keys.get(plugin).unwrap_or(shared).clone())
     }
 
     /// What each plugin's calls came to.

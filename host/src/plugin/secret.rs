@@ -7,7 +7,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::bindings::sluice::policy::host::{Algorithm, DigestInput};
+use super::bindings::sluice::policy::host::{Algorithm, DigestInput, Piece};
 
 /// The password of one device.
 #[derive(Clone)]
@@ -69,12 +69,25 @@ impl Secret {
 
     /// Lower-case hexadecimal HMAC of `data` (RFC 2104).
     pub(super) fn hmac(&self, algorithm: Algorithm, data: &[u8]) -> Result<String, String> {
+        Ok(code(algorithm, self.configured()?, data))
+    }
+
+    /// Lower-case hexadecimal HMAC of `data` under `secret`, both put together from their pieces.
+    pub(super) fn hmac_of(
+        &self,
+        algorithm: Algorithm,
+        secret: &[Piece],
+        data: &[Piece],
+    ) -> Result<String, String> {
         let key = self.configured()?;
-        let code = match algorithm {
-            Algorithm::Md5 => mac::<Hmac<Md5>>(key, data),
-            Algorithm::Sha256 => mac::<Hmac<Sha256>>(key, data),
+        let joined = |pieces: &[Piece]| -> Vec<u8> {
+            let bytes = pieces.iter().flat_map(|piece| match piece {
+                Piece::Bytes(bytes) => bytes,
+                Piece::Key => key,
+            });
+            bytes.copied().collect()
         };
-        Ok(hex::encode(code))
+        Ok(code(algorithm, &joined(secret), &joined(data)))
     }
 
     fn configured(&self) -> Result<&[u8], String> {
@@ -117,6 +130,15 @@ fn hash<'a>(algorithm: Algorithm, parts: impl IntoIterator<Item = &'a [u8]>) -> 
 fn fold<'a, D: Digest>(parts: impl IntoIterator<Item = &'a [u8]>) -> Hex {
     let hasher = parts.into_iter().fold(D::new(), |hasher, part| hasher.chain_update(part));
     Hex::of(&hasher.finalize())
+}
+
+/// Lower-case hexadecimal HMAC.
+fn code(algorithm: Algorithm, key: &[u8], data: &[u8]) -> String {
+    let code = match algorithm {
+        Algorithm::Md5 => mac::<Hmac<Md5>>(key, data),
+        Algorithm::Sha256 => mac::<Hmac<Sha256>>(key, data),
+    };
+    hex::encode(code)
 }
 
 fn mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
@@ -194,6 +216,19 @@ mod tests {
             key.hmac(Algorithm::Sha256, data).unwrap(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+    }
+
+    /// The same numbers, with the key in pieces and the data with a key in it.
+    #[test]
+    fn an_hmac_takes_pieces_on_both_sides() {
+        let bytes = |text: &str| Piece::Bytes(text.into());
+        let code = |secret: &[Piece], data: &[Piece]| {
+            Secret::new("fe").hmac_of(Algorithm::Md5, secret, data).unwrap()
+        };
+        let expected = "750c783e6ab0b503eaa86e310a5db738";
+        assert_eq!(code(&[bytes("Je"), Piece::Key], &[bytes("what do ya want for nothing?")]), expected);
+        let plain = Secret::new("Jefe").hmac(Algorithm::Md5, b"1\nfe").unwrap();
+        assert_eq!(code(&[bytes("Jefe")], &[bytes("1\n"), Piece::Key]), plain);
     }
 
     #[test]

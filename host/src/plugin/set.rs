@@ -14,6 +14,7 @@ use super::{
     instance::Plugin,
     limits::Limits,
     load::Loader,
+    secret::Secret,
 };
 
 /// What `[plugins]` says. A plugin's name is its file's, without `.wasm`. Not printable: `configs` may hold secrets.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub plugin_limits: HashMap<String, Limits>,
     /// What each plugin gets as its own configuration, by its name.
     pub configs: HashMap<String, serde_json::Value>,
+    /// The keys of plugins that have their own, by their names.
+    pub keys: HashMap<String, Secret>,
     /// Where compiled code is kept, private to this user; none keeps nothing.
     pub cache: Option<PathBuf>,
 }
