@@ -1,15 +1,16 @@
 //! What is wrong with a configuration that parses: each problem names its key, its line and the cure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{Config, Loaded, Mode, RtpPorts, RtpTransport};
+use super::{Config, Loaded, Mode, NotifyUrls, RtpPorts, RtpTransport};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The key as a dotted path, for example `sip.udp`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// Where the file sets it, counted from 1; none where the default or the environment does.
     pub line: Option<usize>,
     /// What is wrong and what cures it.
@@ -48,17 +49,24 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn error(&mut self, key: &'static str, wrong: bool, text: impl FnOnce() -> String) {
+    fn error(&mut self, key: impl Into<Cow<'static, str>>, wrong: bool, text: impl FnOnce() -> String) {
         self.push(key, wrong, true, text);
     }
 
-    fn warning(&mut self, key: &'static str, wrong: bool, text: impl FnOnce() -> String) {
+    fn warning(&mut self, key: impl Into<Cow<'static, str>>, wrong: bool, text: impl FnOnce() -> String) {
         self.push(key, wrong, false, text);
     }
 
-    fn push(&mut self, key: &'static str, wrong: bool, fatal: bool, text: impl FnOnce() -> String) {
+    fn push(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        wrong: bool,
+        fatal: bool,
+        text: impl FnOnce() -> String,
+    ) {
         if wrong {
-            let line = line_of(self.text, key);
+            let key = key.into();
+            let line = line_of(self.text, &key);
             self.problems.push(Problem { key, line, text: text(), fatal });
         }
     }
@@ -165,23 +173,33 @@ fn periods(config: &Config, found: &mut Findings<'_>) {
 
 fn urls(config: &Config, found: &mut Findings<'_>) {
     let Config { media, notify, .. } = config;
-    let web: &[&str] = &["http://", "https://"];
     for (key, value, schemes) in [
-        ("media.api", &media.api, web),
-        ("media.http", &media.http, web),
+        ("media.api", &media.api, WEB),
+        ("media.http", &media.http, WEB),
         ("media.ws", &media.ws, &["ws://", "wss://"]),
         ("media.rtmp", &media.rtmp, &["rtmp://", "rtmps://"]),
         ("media.rtsp", &media.rtsp, &["rtsp://", "rtsps://"]),
     ] {
         found.error(key, !begins(value, schemes), || format!("\"{value}\" does not begin {}", schemes[0]));
     }
+    receivers("notify", &notify.shared(), found);
+    for (plugin, urls) in &notify.plugin {
+        let section = format!("notify.plugin.{plugin}");
+        receivers(&section, urls, found);
+        found.error(section, !config.plugins.notify.contains(plugin), || {
+            "is not in plugins.notify, so nobody tells these URLs anything".into()
+        });
+    }
+}
+
+fn receivers(section: &str, urls: &NotifyUrls, found: &mut Findings<'_>) {
     for (key, value) in [
-        ("notify.users_register", &notify.users_register),
-        ("notify.users_active", &notify.users_active),
-        ("notify.devices_active", &notify.devices_active),
-        ("notify.records_stop", &notify.records_stop),
+        ("users_register", &urls.users_register),
+        ("users_active", &urls.users_active),
+        ("devices_active", &urls.devices_active),
+        ("records_stop", &urls.records_stop),
     ] {
-        found.error(key, !value.is_empty() && !begins(value, web), || {
+        found.error(format!("{section}.{key}"), !value.is_empty() && !begins(value, WEB), || {
             format!("\"{value}\" does not begin http://; \"\" sends nothing")
         });
     }
@@ -207,6 +225,9 @@ fn host_port_or_empty(value: &str) -> bool {
     value.is_empty()
         || value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
+
+/// How the address of something on the web begins.
+const WEB: &[&str] = &["http://", "https://"];
 
 #[cfg(test)]
 mod tests {

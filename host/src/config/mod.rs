@@ -242,6 +242,30 @@ pub struct Notify {
     /// Wait after the first failure; it doubles up to the maximum.
     pub retry_min_ms: u64,
     pub retry_max_ms: u64,
+    /// URLs of a plugin that tells others than the rest, by its name. It has only these.
+    pub plugin: BTreeMap<String, NotifyUrls>,
+}
+
+/// A URL for each notification, empty for those that are not sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyUrls {
+    pub users_register: String,
+    pub users_active: String,
+    pub devices_active: String,
+    pub records_stop: String,
+}
+
+impl Notify {
+    /// The URLs of the plugins that have none of their own.
+    pub fn shared(&self) -> NotifyUrls {
+        NotifyUrls {
+            users_register: self.users_register.clone(),
+            users_active: self.users_active.clone(),
+            devices_active: self.devices_active.clone(),
+            records_stop: self.records_stop.clone(),
+        }
+    }
 }
 
 impl Default for Notify {
@@ -253,6 +277,7 @@ impl Default for Notify {
             records_stop: String::new(),
             retry_min_ms: 1000,
             retry_max_ms: 60_000,
+            plugin: BTreeMap::new(),
         }
     }
 }

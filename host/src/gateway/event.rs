@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 
-use crate::config;
 use crate::gb28181::DeviceId;
 use crate::plugin::notify;
 use crate::store::{Event, NewEvent, User};
 
+use super::receivers::Kind;
 use super::{Error, Gateway, clock, view};
 
 /// How long a receiver may take for its answer.
@@ -21,47 +21,6 @@ const PAGE: u32 = 64;
 
 /// More of a receiver's answer than this is not read.
 const ANSWER: usize = 64 * 1024;
-
-/// What can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    DevicesActive,
-    RecordsStop,
-    UsersActive,
-    UsersRegister,
-}
-
-impl Kind {
-    /// The method's name, as gosip spells it.
-    fn method(self) -> &'static str {
-        match self {
-            Self::DevicesActive => "devices.active",
-            Self::RecordsStop => "records.stop",
-            Self::UsersActive => "users.active",
-            Self::UsersRegister => "users.regiester",
-        }
-    }
-
-    fn url(self, urls: &config::Notify) -> &str {
-        match self {
-            Self::DevicesActive => &urls.devices_active,
-            Self::RecordsStop => &urls.records_stop,
-            Self::UsersActive => &urls.users_active,
-            Self::UsersRegister => &urls.users_register,
-        }
-    }
-
-    /// That a device or channel is in some state at `time`.
-    pub(super) fn activity(self, receiver: &str, id: &str, status: &str, time: i64) -> NewEvent {
-        let data = json!({ "deviceid": id, "status": status, "time": time });
-        self.event(receiver.to_owned(), time, &data)
-    }
-
-    /// An event of this kind, to be stored.
-    pub(super) fn event(self, receiver: String, time: i64, data: &Value) -> NewEvent {
-        NewEvent { receiver, method: self.method().to_owned(), time, data: data.to_string() }
-    }
-}
 
 /// The sending end.
 #[derive(Debug)]
@@ -84,36 +43,28 @@ impl Outbox {
 }
 
 impl Gateway {
-    /// The URL that events of this kind go to; none if they are not sent.
-    pub(super) fn receiver(&self, kind: Kind) -> Option<String> {
-        let url = kind.url(&self.0.config.notify);
-        (!url.is_empty()).then(|| url.to_owned())
-    }
-
     /// `users.active` with `status`, if anybody wants to know.
     pub(super) fn user_activity(&self, device: &DeviceId, status: &str) -> Vec<NewEvent> {
-        let receiver = self.receiver(Kind::UsersActive);
-        let event = |url: String| Kind::UsersActive.activity(&url, device.as_str(), status, clock::seconds());
-        receiver.map(event).into_iter().collect()
+        let receivers = self.0.receivers.of(Kind::UsersActive);
+        Kind::UsersActive.activity(&receivers, device.as_str(), status, clock::seconds())
     }
 
     /// What makes `users.regiester` of a device that has just registered, if anybody wants to know.
     pub(super) async fn registration_event(
         &self,
     ) -> Result<impl FnOnce(&User) -> Vec<NewEvent> + Send + use<>, Error> {
-        let receiver = self.receiver(Kind::UsersRegister);
+        let receivers = self.0.receivers.of(Kind::UsersRegister);
         let (sysinfo, mask) = (self.sysinfo().await?, self.0.config.http.mask_pwd);
         Ok(move |user: &User| {
-            let Some(receiver) = receiver else { return Vec::new() };
             let data = json!(view::UserDevice::new(user, sysinfo, mask));
-            vec![Kind::UsersRegister.event(receiver, clock::seconds(), &data)]
+            Kind::UsersRegister.events(&receivers, clock::seconds(), &data)
         })
     }
 
     /// Starts a sender for each receiver: those that are configured, and those that something still waits for.
     pub(super) async fn start_senders(&self) -> Result<(), Error> {
-        let kinds = [Kind::DevicesActive, Kind::RecordsStop, Kind::UsersActive, Kind::UsersRegister];
-        let mut urls: Vec<String> = kinds.into_iter().filter_map(|kind| self.receiver(kind)).collect();
+        let mut urls: Vec<String> =
+            Kind::ALL.into_iter().flat_map(|kind| self.0.receivers.of(kind).to_vec()).collect();
         let waiting = self.0.store.backlogs().await?;
         urls.extend(
             waiting.into_iter().filter(|backlog| backlog.waiting > 0).map(|backlog| backlog.receiver),
@@ -184,6 +135,7 @@ impl Gateway {
 
     /// One attempt: every request that the policy words has to be taken.
     async fn send(&self, event: Event) -> Result<(), String> {
+        let plugins = self.0.receivers.tellers(&event.method, &event.receiver);
         let event = notify::Event {
             id: event.id.to_string(),
             method: event.method,
@@ -192,7 +144,8 @@ impl Gateway {
             url: event.receiver,
             attributes: Vec::new(),
         };
-        let worded = self.0.plugins.format(&event, &self.0.sign_key).map_err(|error| error.to_string())?;
+        let worded =
+            self.0.plugins.format(plugins, &event, &self.0.sign_key).map_err(|error| error.to_string())?;
         for formatted in worded {
             for (index, request) in (0..).zip(&formatted.requests) {
                 let answer = self.post(&event.url, request, index).await?;

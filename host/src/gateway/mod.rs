@@ -17,6 +17,7 @@
 //! | `hook` | what the media server tells |
 //! | `permit` | the `sign` policy for calls, playbacks and publishes |
 //! | `event` | notifications, stored first and delivered in order |
+//! | `receivers` | who is told what, and by which plugin |
 //! | `janitor` | silence, deadlines, and the comparison with the media server |
 //! | `outbound` | requests to devices |
 //! | `resume` | what was there when the gateway last ran |
@@ -36,6 +37,7 @@ mod outbound;
 mod permit;
 mod playback;
 mod query;
+mod receivers;
 mod record;
 mod register;
 mod registry;
@@ -88,6 +90,7 @@ struct Inner {
     plugins: Plugins,
     sip: Sip,
     store: Store,
+    receivers: receivers::Receivers,
     registry: registry::Registry,
     queries: query::Queries,
     recordings: record::Recordings,

@@ -16,7 +16,7 @@ use crate::gb28181::manscdp::{self, Catalog, DeviceInfo, RecordInfo};
 use crate::gb28181::{Charset, DeviceId};
 use crate::store::{self, Applied, CatalogBatch, CatalogItem, NewEvent};
 
-use super::event::Kind;
+use super::receivers::Kind;
 use super::{Error, Gateway, clock};
 
 /// How long the parts of a catalog may take. A large platform's first part can take minutes.
@@ -191,9 +191,9 @@ impl Gateway {
             time: clock::seconds(),
             items: catalog.items.iter().map(row).collect(),
         };
-        let receiver = self.receiver(Kind::DevicesActive);
+        let receivers = self.0.receivers.of(Kind::DevicesActive);
         let time = batch.time;
-        self.0.store.apply_catalog(batch, move |applied| told(receiver, time, applied)).await?;
+        self.0.store.apply_catalog(batch, move |applied| told(&receivers, time, applied)).await?;
         self.0.events.wake();
         if let Some(generation) = self.0.queries.gather(device, sn, &catalog) {
             let gone = self.0.store.retire_missing(device.as_str(), generation).await?;
@@ -204,12 +204,11 @@ impl Gateway {
 }
 
 /// `devices.active` for each channel whose status came.
-fn told(receiver: Option<String>, time: i64, applied: &[Applied]) -> Vec<NewEvent> {
-    let Some(receiver) = receiver else { return Vec::new() };
-    let event = |channel: &Applied| {
-        Kind::DevicesActive.activity(&receiver, &channel.deviceid, channel.status.as_str(), time)
+fn told(receivers: &[String], time: i64, applied: &[Applied]) -> Vec<NewEvent> {
+    let events = |channel: &Applied| {
+        Kind::DevicesActive.activity(receivers, &channel.deviceid, channel.status.as_str(), time)
     };
-    applied.iter().filter(|channel| channel.told).map(event).collect()
+    applied.iter().filter(|channel| channel.told).flat_map(events).collect()
 }
 
 fn row(item: &manscdp::Item) -> CatalogItem {

@@ -15,7 +15,7 @@ use crate::gb28181::StreamId;
 use crate::media::{self, OnRecordMp4};
 use crate::store::{self, NewEvent, NewRecording, RecordedFile, Recording, RecordingState};
 
-use super::event::Kind;
+use super::receivers::Kind;
 use super::stream::Stage;
 use super::{Error, Gateway, clock};
 
@@ -222,12 +222,12 @@ impl Gateway {
 
     /// `records.stop`, if anybody wants to know.
     fn told_of(&self, row: &Recording, url: &str) -> Vec<NewEvent> {
-        let Some(receiver) = self.receiver(Kind::RecordsStop) else { return Vec::new() };
+        let receivers = self.0.receivers.of(Kind::RecordsStop);
         let mut data: Map<String, Value> = serde_json::from_str(&row.query).unwrap_or_default();
         data.insert("url".to_owned(), json!(url));
         data.insert("stream".to_owned(), json!(row.stream));
         data.insert("app".to_owned(), json!(row.app));
-        vec![Kind::RecordsStop.event(receiver, clock::seconds(), &Value::Object(data))]
+        Kind::RecordsStop.events(&receivers, clock::seconds(), &Value::Object(data))
     }
 
     fn file_url(&self, url: &str) -> String {

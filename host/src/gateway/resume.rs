@@ -20,6 +20,7 @@ use crate::store::{self, StreamKind, StreamState, User};
 
 use super::event::Outbox;
 use super::query::Queries;
+use super::receivers::Receivers;
 use super::record::Recordings;
 use super::registry::Registry;
 use super::stream::{AnsweredMedia, Stage, Stream, Streams};
@@ -158,6 +159,7 @@ impl Inner {
         let zone = jiff::tz::TimeZone::get(&config.platform.timezone);
         Ok(Self {
             zone: zone.map_err(|error| internal(error.to_string()))?,
+            receivers: Receivers::new(&config),
             sign_key: Secret::new(config.http.secret.clone()),
             nonces: Mutex::new(NonceKeeper::new(Instant::now().into_std(), key, NONCE_LIFETIME)),
             events: Outbox::new().map_err(|error| internal(error.to_string()))?,

@@ -105,11 +105,16 @@ impl Plugins {
         set.sign.call(lent, hook, answer::permission)
     }
 
-    /// How the plugins tell an event, in the order they are configured in; `key` is for those that have
+    /// How `plugins` tell an event, in the order they are configured in; `key` is for those that have
     /// none of their own.
     ///
     /// Errors: one of them cannot tell it now. The event is to be kept and tried again.
-    pub fn format(&self, event: &notify::Event, key: &Secret) -> Result<Vec<Formatted>, Error> {
+    pub fn format(
+        &self,
+        plugins: &[String],
+        event: &notify::Event,
+        key: &Secret,
+    ) -> Result<Vec<Formatted>, Error> {
         let set = self.set.load();
         let format = |plugin: &instance::Plugin| {
             let hook = |exports: &exports::Exports, store: &mut _| {
@@ -118,7 +123,8 @@ impl Plugins {
             let requests = plugin.call(self.key(&plugin.name, key), hook, answer::requests)?;
             Ok(Formatted { plugin: plugin.name.clone(), requests })
         };
-        set.notify.iter().map(|plugin| format(plugin)).collect()
+        let asked = set.notify.iter().filter(|plugin| plugins.contains(&plugin.name));
+        asked.map(|plugin| format(plugin)).collect()
     }
 
     /// Whether `plugin` finds that the receiver took `event`. A plugin that is not in force any more cannot

@@ -129,7 +129,7 @@ fn an_event_is_told_as_json_and_taken_by_ok() {
         query: vec![],
     };
     let told = Formatted { plugin: "gosip-notify".into(), requests: vec![request] };
-    assert_eq!(plugins.format(&event, &Secret::new("")), Ok(vec![told]));
+    assert_eq!(plugins.format(&["gosip-notify".to_owned()], &event, &Secret::new("")), Ok(vec![told]));
     let answer = |status, body: &str| Answer { index: 0, status, body: body.into() };
     assert_eq!(plugins.accepted("gosip-notify", &event, &answer(200, "ok\n")), Ok(true));
     assert_eq!(plugins.accepted("gosip-notify", &event, &answer(500, "ok")), Ok(false));
