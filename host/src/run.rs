@@ -101,7 +101,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let at = self.addresses();
         let Self { config, http, sip, incoming, driver } = self;
-        let store = Store::open(&config.store.path)?;
+        let store = Store::open(&config.store.path)?.with_backlog(config.notify.backlog_max);
         let plugins = Plugins::load(&plugin_settings(&config))?;
         let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
         let ended = CancellationToken::new();

@@ -160,15 +160,18 @@ fn periods(config: &Config, found: &mut Findings<'_>) {
     found.error("sip.invite_timeout_secs", config.sip.invite_timeout_secs == 0, zero);
     found.error("sip.keepalive_interval_secs", config.sip.keepalive_interval_secs == 0, zero);
     found.error("sip.keepalive_misses", config.sip.keepalive_misses == 0, zero);
+    found.error("sip.files_timeout_secs", config.sip.files_timeout_secs == 0, zero);
     found.error("stream.start_timeout_secs", config.stream.start_timeout_secs == 0, zero);
     found.error("stream.check_interval_secs", config.stream.check_interval_secs == 0, zero);
     found.error("record.max", config.record.max == 0 || config.record.max < -1, || {
         format!("{} is no limit in seconds; -1 is none", config.record.max)
     });
+    found.error("record.file_timeout_secs", config.record.file_timeout_secs == 0, zero);
     found.error("notify.retry_min_ms", config.notify.retry_min_ms == 0, zero);
     found.error("notify.retry_max_ms", config.notify.retry_max_ms < config.notify.retry_min_ms, || {
         "is less than retry_min_ms".into()
     });
+    found.error("notify.backlog_max", config.notify.backlog_max == 0, zero);
 }
 
 fn urls(config: &Config, found: &mut Findings<'_>) {

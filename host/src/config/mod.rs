@@ -91,6 +91,8 @@ pub struct Sip {
     pub keepalive_misses: u64,
     /// Pause between a registration and the first query; some devices refuse earlier ones.
     pub query_delay_ms: u64,
+    /// How long a device may take for the list of its recordings.
+    pub files_timeout_secs: u64,
 }
 
 impl Default for Sip {
@@ -103,6 +105,7 @@ impl Default for Sip {
             keepalive_interval_secs: 60,
             keepalive_misses: 3,
             query_delay_ms: 1000,
+            files_timeout_secs: 10,
         }
     }
 }
@@ -221,13 +224,15 @@ pub struct Record {
     pub path: PathBuf,
     /// Seconds; -1 is no limit.
     pub max: i64,
+    /// How long the caller who ends a recording waits for its file.
+    pub file_timeout_secs: u64,
     /// Days.
     pub expire: u32,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { path: "www/record".into(), max: 600, expire: 7 }
+        Self { path: "www/record".into(), max: 600, file_timeout_secs: 10, expire: 7 }
     }
 }
 
@@ -242,6 +247,8 @@ pub struct Notify {
     /// Wait after the first failure; it doubles up to the maximum.
     pub retry_min_ms: u64,
     pub retry_max_ms: u64,
+    /// Notifications that may wait for one receiver.
+    pub backlog_max: u32,
     /// URLs of a plugin that tells others than the rest, by its name. It has only these.
     pub plugin: BTreeMap<String, NotifyUrls>,
 }
@@ -277,6 +284,7 @@ impl Default for Notify {
             records_stop: String::new(),
             retry_min_ms: 1000,
             retry_max_ms: 60_000,
+            backlog_max: 10_000,
             plugin: BTreeMap::new(),
         }
     }

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::gb28181::DeviceId;
 use crate::plugin::notify;
-use crate::store::{Event, NewEvent, User};
+use crate::store::{Backlog, Event, NewEvent, User};
 
 use super::receivers::Kind;
 use super::{Error, Gateway, clock, view};
@@ -21,6 +23,15 @@ const PAGE: u32 = 64;
 
 /// More of a receiver's answer than this is not read.
 const ANSWER: usize = 64 * 1024;
+
+/// The notifications of all receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Notifications {
+    /// How many wait to be taken.
+    pub waiting: i64,
+    /// How many were given up since the database was made, because too many waited.
+    pub dropped: i64,
+}
 
 /// The sending end.
 #[derive(Debug)]
@@ -81,10 +92,15 @@ impl Gateway {
     /// Delivers to one receiver, in order, for as long as the gateway runs.
     async fn send_all(&self, url: &str) {
         let mut stored = self.0.events.stored.subscribe();
-        let mut wait = self.first_wait();
+        let (mut wait, mut dropped) = (self.first_wait(), 0);
         loop {
             stored.mark_unchanged();
-            match self.0.store.due_events(url, i64::MAX, PAGE).await {
+            let page = self.0.store.due_events(url, i64::MAX, PAGE).await;
+            // None can have been dropped where no two wait.
+            if page.as_ref().is_ok_and(|events| events.len() > 1) {
+                self.note_dropped(url, &mut dropped).await;
+            }
+            match page {
                 Ok(events) if events.is_empty() => {
                     if stored.changed().await.is_err() {
                         return;
@@ -97,6 +113,29 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// Says that notifications were given up since this was last said.
+    async fn note_dropped(&self, url: &str, noted: &mut i64) {
+        let Ok(backlogs) = self.0.store.backlogs().await else { return };
+        let Some(backlog) = backlogs.into_iter().find(|backlog| backlog.receiver == url) else { return };
+        let Backlog { waiting, dropped, .. } = backlog;
+        if dropped > *noted {
+            tracing::warn!(
+                receiver = url,
+                waiting,
+                dropped,
+                "too many notifications wait; the oldest are dropped"
+            );
+        }
+        *noted = dropped;
+    }
+
+    /// How many notifications wait, and how many were given up.
+    pub(super) async fn notifications(&self) -> Result<Notifications, Error> {
+        let backlogs = self.0.store.backlogs().await?;
+        let sum = |count: fn(&Backlog) -> i64| backlogs.iter().map(count).sum();
+        Ok(Notifications { waiting: sum(|one| one.waiting), dropped: sum(|one| one.dropped) })
     }
 
     /// Delivers events until one fails, then waits. The wait before the next failure is returned: it doubles
@@ -114,23 +153,26 @@ impl Gateway {
                         "notification not taken; tried again until it is"
                     );
                 }
-                self.note("failed", self.0.store.failed(id, clock::seconds()).await);
+                if let Err(error) = self.0.store.failed(id, clock::seconds()).await {
+                    tracing::error!(%error, "the store did not take that a notification failed");
+                }
                 tokio::time::sleep(wait).await;
                 return (wait * 2).min(Duration::from_millis(self.0.config.notify.retry_max_ms));
             }
-            self.note("delivered", self.0.store.delivered(id).await);
+            match self.0.store.delivered(id, receiver).await {
+                Ok(true) => {}
+                // It was dropped meanwhile, and so, perhaps, were those behind it.
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the store did not take that a notification was delivered")
+                }
+            }
         }
         self.first_wait()
     }
 
     fn first_wait(&self) -> Duration {
         Duration::from_millis(self.0.config.notify.retry_min_ms)
-    }
-
-    fn note(&self, what: &str, stored: crate::store::Result<()>) {
-        if let Err(error) = stored {
-            tracing::error!(%error, "the store did not take that a notification was {what}");
-        }
     }
 
     /// One attempt: every request that the policy words has to be taken.

@@ -61,6 +61,7 @@ use crate::store::{NewEvent, Store};
 
 pub use close::Stopped;
 pub use error::Error;
+pub use event::Notifications;
 pub use live::Playback;
 pub use permit::Call;
 pub use resume::Readiness;

@@ -30,6 +30,11 @@ impl Kind {
         }
     }
 
+    /// Whether a later event of this kind says the same anew.
+    fn is_passing(self) -> bool {
+        matches!(self, Self::DevicesActive | Self::UsersActive)
+    }
+
     fn url(self, urls: &NotifyUrls) -> &str {
         match self {
             Self::DevicesActive => &urls.devices_active,
@@ -54,6 +59,7 @@ impl Kind {
             method: self.method().to_owned(),
             time,
             data: data.to_string(),
+            passing: self.is_passing(),
         };
         receivers.iter().map(event).collect()
     }

@@ -18,7 +18,7 @@ use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
 use crate::store::{self, StreamKind, StreamState, User};
 
-use super::event::Outbox;
+use super::event::{Notifications, Outbox};
 use super::query::Queries;
 use super::receivers::Receivers;
 use super::record::Recordings;
@@ -40,6 +40,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub struct Readiness {
     pub media: Option<String>,
     pub store: Option<String>,
+    /// None while the store does not answer.
+    pub notifications: Option<Notifications>,
 }
 
 impl Gateway {
@@ -76,10 +78,11 @@ impl Gateway {
 
     /// Whether store and media server answer.
     pub async fn readiness(&self) -> Readiness {
-        let (store, media) = tokio::join!(self.0.store.counters(), self.0.media.version());
+        let (notifications, media) = tokio::join!(self.notifications(), self.0.media.version());
         Readiness {
             media: media.err().map(|error| error.to_string()),
-            store: store.err().map(|error| error.to_string()),
+            store: notifications.as_ref().err().map(ToString::to_string),
+            notifications: notifications.ok(),
         }
     }
 

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::gateway::{Gateway, Readiness};
+use crate::gateway::{Gateway, Notifications, Readiness};
 
 /// Says that the loop turns, nothing else.
 #[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", security(()),
@@ -30,13 +30,15 @@ pub(super) struct Ready {
     ready: bool,
     store: String,
     media: String,
+    /// What receivers of notifications have not taken yet; null while the store does not answer.
+    notifications: Option<Notifications>,
 }
 
 impl From<Readiness> for Ready {
-    fn from(Readiness { media, store }: Readiness) -> Self {
+    fn from(Readiness { media, store, notifications }: Readiness) -> Self {
         let ready = media.is_none() && store.is_none();
         let [media, store] = [media, store].map(|why| why.unwrap_or_else(|| "ok".to_owned()));
-        Self { ready, store, media }
+        Self { ready, store, media, notifications }
     }
 }
 
@@ -47,11 +49,20 @@ mod tests {
     #[test]
     fn what_is_not_ready_is_named() {
         let shown = |store: Option<&str>, media: Option<&str>| {
-            let readiness = Readiness { media: media.map(str::to_owned), store: store.map(str::to_owned) };
+            let notifications = store.is_none().then_some(Notifications { waiting: 3, dropped: 0 });
+            let [media, store] = [media, store].map(|why| why.map(str::to_owned));
+            let readiness = Readiness { media, store, notifications };
             serde_json::to_string(&Ready::from(readiness)).expect("plain strings")
         };
-        assert_eq!(shown(None, None), r#"{"ready":true,"store":"ok","media":"ok"}"#);
-        assert_eq!(shown(None, Some("no answer")), r#"{"ready":false,"store":"ok","media":"no answer"}"#);
-        assert_eq!(shown(Some("closed"), None), r#"{"ready":false,"store":"closed","media":"ok"}"#);
+        let told = r#""notifications":{"waiting":3,"dropped":0}"#;
+        assert_eq!(shown(None, None), format!(r#"{{"ready":true,"store":"ok","media":"ok",{told}}}"#));
+        assert_eq!(
+            shown(None, Some("no answer")),
+            format!(r#"{{"ready":false,"store":"ok","media":"no answer",{told}}}"#)
+        );
+        assert_eq!(
+            shown(Some("closed"), None),
+            r#"{"ready":false,"store":"closed","media":"ok","notifications":null}"#
+        );
     }
 }

@@ -197,9 +197,10 @@ impl Store {
         batch: CatalogBatch,
         tell: impl FnOnce(&[Applied]) -> Vec<NewEvent> + Send + 'static,
     ) -> Result<Vec<Applied>> {
+        let most = self.backlog;
         self.write(move |connection| {
             let applied = apply(connection, &batch)?;
-            events::enqueue(connection, &tell(&applied))?;
+            events::enqueue(connection, &tell(&applied), most)?;
             Ok(applied)
         })
         .await

@@ -7,9 +7,8 @@ use super::{
     columns::{self, Columns, FromColumns},
 };
 
-/// Events that may wait for one receiver. Past it the oldest is dropped and counted: what a device is now is
-/// worth more than what it was.
-const BACKLOG: i64 = 10_000;
+/// Events that may wait for one receiver unless [`Store::with_backlog`] says otherwise.
+pub(super) const BACKLOG: u32 = 10_000;
 
 /// An event to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +21,8 @@ pub struct NewEvent {
     pub time: i64,
     /// Its data, a JSON text.
     pub data: String,
+    /// Whether a later one will say the same anew: such are given up first when too many wait.
+    pub passing: bool,
 }
 
 /// An event that waits.
@@ -59,7 +60,8 @@ pub struct Backlog {
 impl Store {
     /// Stores events that nothing else is stored with.
     pub async fn enqueue(&self, events: Vec<NewEvent>) -> Result<()> {
-        self.write(move |connection| enqueue(connection, &events)).await
+        let most = self.backlog;
+        self.write(move |connection| enqueue(connection, &events, most)).await
     }
 
     /// What waits for each receiver that ever was sent anything.
@@ -83,18 +85,19 @@ impl Store {
         Ok(events)
     }
 
-    /// The receiver took the event: it is forgotten.
-    pub async fn delivered(&self, id: i64) -> Result<()> {
+    /// The receiver took the event: it is forgotten. To be called once. False when the event had been given up
+    /// while it was on its way, and others with it perhaps; it is not counted as dropped then.
+    pub async fn delivered(&self, id: i64, receiver: impl Into<String>) -> Result<bool> {
+        let receiver = receiver.into();
         self.write(move |connection| {
-            let sql = "DELETE FROM events WHERE id = ?1 RETURNING receiver";
-            if let Some(receiver) = columns::value::<String>(connection, sql, [id])? {
-                columns::execute(
-                    connection,
-                    "UPDATE receivers SET waiting = waiting - 1 WHERE url = ?1",
-                    [receiver],
-                )?;
-            }
-            Ok(())
+            let waited = columns::execute(connection, "DELETE FROM events WHERE id = ?1", [id])? > 0;
+            let count = if waited {
+                "UPDATE receivers SET waiting = waiting - 1 WHERE url = ?1"
+            } else {
+                "UPDATE receivers SET dropped = max(dropped - 1, 0) WHERE url = ?1"
+            };
+            columns::execute(connection, count, [receiver])?;
+            Ok(waited)
         })
         .await
     }
@@ -106,27 +109,31 @@ impl Store {
     }
 }
 
-/// Stores events as part of the job that caused them.
-pub(super) fn enqueue(connection: &Connection, events: &[NewEvent]) -> Result<()> {
+/// Stores events as part of the job that caused them. Past `most` that wait for a receiver, the oldest of those
+/// that a later one makes up for is dropped and counted: what a device is now is worth more than what it was,
+/// but a recorded file is told of once. Where there is none of them, the oldest of all is dropped.
+pub(super) fn enqueue(connection: &Connection, events: &[NewEvent], most: u32) -> Result<()> {
     for event in events {
         let count = "INSERT INTO receivers (url, waiting) VALUES (?1, 1)
                      ON CONFLICT (url) DO UPDATE SET waiting = waiting + 1 RETURNING waiting";
         let waiting = columns::value::<i64>(connection, count, [&event.receiver])?;
-        let insert = "INSERT INTO events (receiver, method, time, data) VALUES (?1, ?2, ?3, ?4)";
-        columns::execute(connection, insert, params![event.receiver, event.method, event.time, event.data])?;
-        if waiting > Some(BACKLOG) {
-            drop_oldest(connection, &event.receiver)?;
+        let insert = "INSERT INTO events (receiver, method, time, data, passing) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let NewEvent { receiver, method, time, data, passing } = event;
+        columns::execute(connection, insert, params![receiver, method, time, data, passing])?;
+        let excess = waiting.unwrap_or_default() - i64::from(most);
+        if excess > 0 {
+            drop_oldest(connection, receiver, excess)?;
         }
     }
     Ok(())
 }
 
-fn drop_oldest(connection: &Connection, receiver: &str) -> Result<()> {
-    let delete =
-        "DELETE FROM events WHERE id = (SELECT id FROM events WHERE receiver = ?1 ORDER BY id LIMIT 1)";
-    columns::execute(connection, delete, [receiver])?;
-    let count = "UPDATE receivers SET waiting = waiting - 1, dropped = dropped + 1 WHERE url = ?1";
-    columns::execute(connection, count, [receiver])?;
+fn drop_oldest(connection: &Connection, receiver: &str, excess: i64) -> Result<()> {
+    let delete = "DELETE FROM events WHERE id IN
+                  (SELECT id FROM events WHERE receiver = ?1 ORDER BY passing DESC, id LIMIT ?2)";
+    columns::execute(connection, delete, (receiver, excess))?;
+    let count = "UPDATE receivers SET waiting = waiting - ?2, dropped = dropped + ?2 WHERE url = ?1";
+    columns::execute(connection, count, (receiver, excess))?;
     Ok(())
 }
 

@@ -49,6 +49,8 @@ pub struct Store {
     writer: writer::Writer,
     readers: Arc<reader::Readers>,
     touches: Arc<touch::Touches>,
+    /// Events that may wait for one receiver.
+    backlog: u32,
 }
 
 impl Store {
@@ -63,7 +65,14 @@ impl Store {
         let touches = Arc::new(touch::Touches::default());
         let writer = writer::Writer::start(connection, Arc::clone(&touches))
             .map_err(|source| Error::File { path: path.to_owned(), source: Arc::new(source) })?;
-        Ok(Self { writer, readers: Arc::new(reader::Readers::new(path.to_owned())), touches })
+        let readers = Arc::new(reader::Readers::new(path.to_owned()));
+        Ok(Self { writer, readers, touches, backlog: events::BACKLOG })
+    }
+
+    /// The same database, with so many events that may wait for one receiver.
+    #[must_use]
+    pub fn with_backlog(self, most: u32) -> Self {
+        Self { backlog: most, ..self }
     }
 
     /// Finishes what was asked before, writes what is written behind, and closes the file. Afterwards every

@@ -152,7 +152,7 @@ impl Store {
         file: RecordedFile,
         events: Vec<NewEvent>,
     ) -> Result<Option<Recording>> {
-        let id = id.into();
+        let (id, most) = (id.into(), self.backlog);
         let sql =
             "UPDATE recordings SET state = 'done', why = '', url = ?2, path = ?3, size = ?4, time_len = ?5,
                    start_at = ?6, end_at = ?7 WHERE id = ?1 AND state IN ('recording', 'stopping', 'failed')";
@@ -161,7 +161,7 @@ impl Store {
             if columns::execute(connection, sql, params)? == 0 {
                 return Ok(None);
             }
-            events::enqueue(connection, &events)?;
+            events::enqueue(connection, &events, most)?;
             find(connection, &id)
         })
         .await

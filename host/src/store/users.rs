@@ -193,11 +193,11 @@ impl Store {
         tell: impl FnOnce(&User) -> Vec<NewEvent> + Send + 'static,
     ) -> Result<User> {
         let id = id.into();
-        let touch = self.touches.take(&id);
+        let (touch, most) = (self.touches.take(&id), self.backlog);
         self.write(move |connection| {
             touch.map_or(Ok(()), |touch| touch.write(connection, &id))?;
             let user = register(connection, &id, &registration)?;
-            events::enqueue(connection, &tell(&user))?;
+            events::enqueue(connection, &tell(&user), most)?;
             Ok(user)
         })
         .await
@@ -210,10 +210,10 @@ impl Store {
         let id = id.into();
         let sql = "UPDATE users SET regist = 0, online = 0, expires_at = 0, uptime = unixepoch()
                    WHERE deviceid = ?1";
-        let touch = self.touches.take(&id);
+        let (touch, most) = (self.touches.take(&id), self.backlog);
         self.write(move |connection| {
             touch.map_or(Ok(()), |touch| touch.write(connection, &id))?;
-            events::enqueue(connection, &events)?;
+            events::enqueue(connection, &events, most)?;
             change(connection, sql, [&id], &id)
         })
         .await
@@ -228,11 +228,11 @@ impl Store {
         online: bool,
         events: Vec<NewEvent>,
     ) -> Result<User> {
-        let id = id.into();
+        let (id, most) = (id.into(), self.backlog);
         let sql = "UPDATE users SET online = ?2 WHERE deviceid = ?1";
         let mut user = self
             .write(move |connection| {
-                events::enqueue(connection, &events)?;
+                events::enqueue(connection, &events, most)?;
                 change(connection, sql, params![id, online], &id)
             })
             .await?;

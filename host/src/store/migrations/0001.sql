@@ -132,7 +132,9 @@ CREATE TABLE events (
     method   TEXT NOT NULL,
     time     INTEGER NOT NULL,
     data     TEXT NOT NULL,
+    passing  INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at  INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX events_of_receiver ON events (receiver, id);
+CREATE INDEX events_to_drop ON events (receiver, passing DESC, id);

@@ -47,7 +47,8 @@ fn new_user() -> NewUser {
 }
 
 fn event(receiver: &str, method: &str) -> NewEvent {
-    NewEvent { receiver: receiver.to_owned(), method: method.to_owned(), time: 7, data: "{}".to_owned() }
+    let [receiver, method, data] = [receiver, method, "{}"].map(str::to_owned);
+    NewEvent { receiver, method, time: 7, data, passing: true }
 }
 
 /// Number, method and attempts of all events for `receiver`, whenever they are due.
