@@ -122,7 +122,7 @@ impl Gateway {
             Body::Catalog(catalog) => self.take_catalog(device, document.sn, catalog).await,
             Body::DeviceInfo(info) => self.take_device_info(device, info).await,
             Body::RecordInfo(part) => {
-                self.0.queries.take_list(document.sn, part);
+                self.0.queries.take_list(device, document.sn, part);
                 Ok(())
             }
             Body::Keepalive(keepalive) => self.keepalive(device, &keepalive).await,

@@ -1,5 +1,6 @@
 //! Recordings on the device: played back (GB/T 28181 §9.8), and listed (§9.7).
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -17,11 +18,11 @@ use super::live::Playback;
 use super::timeline::{Period, RecordList};
 use super::{Error, Gateway};
 
-/// How long the parts of a list may take.
-const LIST_PATIENCE: Duration = Duration::from_secs(10);
-
 /// How long a list that seems complete may still grow: some devices say a smaller total than they send.
 const AFTERTHOUGHT: Duration = Duration::from_millis(200);
+
+/// The same for a list that has grown past its total, so that nothing tells its end but silence.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What is asked of a Dahua NVR, which answers nothing without a type; all others take it too.
 const RECORD_TYPE: &str = "all";
@@ -47,7 +48,7 @@ impl Gateway {
         Ok(self.playback(&channel, id))
     }
 
-    /// Which parts of a period `channel` has recorded, by day. What came within ten seconds is answered.
+    /// Which parts of a period `channel` has recorded, by day. What came in time is answered.
     ///
     /// # Errors
     /// The channel is unknown, its device is offline, does not take the query or does not answer it.
@@ -55,7 +56,7 @@ impl Gateway {
         let asked = Period::new(start, end)?;
         // Recordings are there even while the camera is off.
         let (channel, device, _) = self.reachable(channel).await?;
-        let (sn, mut parts) = self.0.queries.await_list();
+        let (sn, mut parts) = self.0.queries.await_list(&device);
         let listed = self.gather(&device, &channel, sn, asked, &mut parts).await;
         self.0.queries.end_list(sn);
         let zone = &self.0.zone;
@@ -80,15 +81,15 @@ impl Gateway {
             end: self.civil(asked.end)?,
             kind: RECORD_TYPE.to_owned(),
         };
-        let end = Instant::now() + LIST_PATIENCE;
+        let end = Instant::now() + Duration::from_secs(self.0.config.sip.files_timeout_secs);
         let body = manscdp::Request::RecordInfo(query).encode(sn, channel, Charset::Gb18030);
         timeout_at(end, self.message(device, body)).await.unwrap_or(Err(Error::TimedOut))?;
         let mut list = List::default();
         let mut deadline = end;
         while let Ok(Some(part)) = timeout_at(deadline, parts.recv()).await {
             list.take(part);
-            if list.is_complete() {
-                deadline = end.min(Instant::now() + AFTERTHOUGHT);
+            if let Some(pause) = list.may_end_after() {
+                deadline = end.min(Instant::now() + pause);
             }
         }
         Ok(list.periods)
@@ -120,8 +121,14 @@ impl List {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.told && self.seen.len() >= usize::try_from(self.total).unwrap_or(usize::MAX)
+    /// The silence after which nothing more is waited for; none while parts are missing.
+    fn may_end_after(&self) -> Option<Duration> {
+        let total = usize::try_from(self.total).ok().filter(|_| self.told)?;
+        match self.seen.len().cmp(&total) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(AFTERTHOUGHT),
+            Ordering::Greater => Some(SILENCE),
+        }
     }
 }
 
@@ -146,30 +153,36 @@ mod tests {
         RecordInfo { name: None, sum_num, num: None, items: hours.iter().map(record).collect(), skipped: 0 }
     }
 
-    fn complete_after(parts: &[RecordInfo]) -> Vec<bool> {
+    fn ends_after(parts: &[RecordInfo]) -> Vec<Option<Duration>> {
         let mut list = List::default();
         let taken = parts.iter().map(|part| {
             list.take(part.clone());
-            list.is_complete()
+            list.may_end_after()
         });
         taken.collect()
     }
 
     #[test]
     fn a_list_is_complete_once_all_different_items_came() {
-        assert_eq!(complete_after(&[part(Some(0), &[])]), [true]);
+        assert_eq!(ends_after(&[part(Some(0), &[])]), [Some(AFTERTHOUGHT)]);
         assert_eq!(
-            complete_after(&[part(Some(3), &[2, 1]), part(Some(3), &[2, 1]), part(Some(3), &[0])]),
-            [false, false, true]
+            ends_after(&[part(Some(3), &[2, 1]), part(Some(3), &[2, 1]), part(Some(3), &[0])]),
+            [None, None, Some(AFTERTHOUGHT)]
         );
+    }
+
+    #[test]
+    fn a_list_that_outgrows_its_total_ends_with_a_silence() {
+        let grown = [part(Some(0), &[0]), part(Some(2), &[1]), part(Some(2), &[2])];
+        assert_eq!(ends_after(&grown), [Some(SILENCE), Some(AFTERTHOUGHT), Some(SILENCE)]);
     }
 
     #[test]
     fn the_largest_total_counts_and_none_is_never_complete() {
         assert_eq!(
-            complete_after(&[part(Some(3), &[0]), part(Some(2), &[1]), part(Some(2), &[2])]),
-            [false, false, true]
+            ends_after(&[part(Some(3), &[0]), part(Some(2), &[1]), part(Some(2), &[2])]),
+            [None, None, Some(AFTERTHOUGHT)]
         );
-        assert_eq!(complete_after(&[part(None, &[0])]), [false]);
+        assert_eq!(ends_after(&[part(None, &[0])]), [None]);
     }
 }

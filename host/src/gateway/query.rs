@@ -38,7 +38,7 @@ pub(super) struct Queries {
     /// The newest catalog query of each device; nothing under the lock waits.
     syncs: Mutex<HashMap<DeviceId, Sync>>,
     /// Callers who gather a list of recordings, by their query's number; nothing under the lock waits.
-    lists: Mutex<HashMap<u32, mpsc::Sender<RecordInfo>>>,
+    lists: Mutex<HashMap<u32, (DeviceId, mpsc::Sender<RecordInfo>)>>,
 }
 
 /// A catalog that comes in parts.
@@ -64,11 +64,11 @@ impl Queries {
         self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & 0x7FFF_FFFF
     }
 
-    /// A number for a query for recordings, and where the parts of its answer come.
-    pub(super) fn await_list(&self) -> (u32, mpsc::Receiver<RecordInfo>) {
+    /// A number for a query to `device` for recordings, and where the parts of its answer come.
+    pub(super) fn await_list(&self, device: &DeviceId) -> (u32, mpsc::Receiver<RecordInfo>) {
         let (sender, parts) = mpsc::channel(PARTS);
         let sn = self.next_sn();
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(sn, sender);
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(sn, (device.clone(), sender));
         (sn, parts)
     }
 
@@ -76,13 +76,13 @@ impl Queries {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).remove(&sn);
     }
 
-    /// Hands a part to the caller who asked for it. One that nobody asked for, or that comes while thousands
-    /// wait, is dropped.
-    pub(super) fn take_list(&self, sn: Option<u32>, part: RecordInfo) {
+    /// Hands a part to the caller who asked its device for it. One that nobody asked for, or that comes too late or
+    /// while thousands wait, is dropped.
+    pub(super) fn take_list(&self, device: &DeviceId, sn: Option<u32>, part: RecordInfo) {
         let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = sn.and_then(|sn| lists.get(&sn));
-        if asked.is_none_or(|asked| asked.try_send(part).is_err()) {
-            tracing::debug!(sn, "a part of a list that nobody waits for");
+        let asked = sn.and_then(|sn| lists.get(&sn)).filter(|(asked, _)| asked == device);
+        if asked.is_none_or(|(_, parts)| parts.try_send(part).is_err()) {
+            tracing::debug!(device.id = %device, sn, "a part of a list that nobody waits for");
         }
     }
 
