@@ -107,11 +107,7 @@ impl Gateway {
 }
 
 fn password(pwd: &str) -> Result<(), Error> {
-    if pwd.is_empty() {
-        Err(Error::BadParameter("pwd is empty / pwd 不能为空".to_owned()))
-    } else {
-        Ok(())
-    }
+    if pwd.is_empty() { Err(Error::BadParameter("pwd is empty".to_owned())) } else { Ok(()) }
 }
 
 fn device(id: &str) -> Result<DeviceId, Error> {

@@ -27,6 +27,9 @@ pub enum Error {
     Denied(String),
     #[error("internal error: {0}")]
     Internal(String),
+    /// The file of a recording did not come while its caller waited for it.
+    #[error("the recorded file did not come in time; records.stop will tell of it")]
+    LateFile,
     /// The media server refused, is not there or did not answer.
     #[error("{0}")]
     Media(Arc<media::Error>),
@@ -40,7 +43,7 @@ pub enum Error {
     #[error("the device refused with status {0}")]
     Refused(u16),
     #[error("storage: {0}")]
-    Storage(#[from] store::Error),
+    Storage(#[source] store::Error),
     /// The device gave no final answer within the time for it.
     #[error("the device did not answer in time")]
     TimedOut,
@@ -67,6 +70,19 @@ impl From<plugin::Error> for Error {
     }
 }
 
+impl From<store::Error> for Error {
+    /// What was there when it was looked for may be gone when it is changed: that is no failure of the store.
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::AllSequencesInUse => Self::Busy,
+            store::Error::AlreadyRecording { stream, .. } => Self::AlreadyRecording(stream),
+            store::Error::Missing { what: "recording", id } => Self::UnknownRecording(id),
+            store::Error::Missing { id, .. } => Self::UnknownDevice(id),
+            other => Self::Storage(other),
+        }
+    }
+}
+
 impl From<sip::Error> for Error {
     fn from(error: sip::Error) -> Self {
         match error {
@@ -75,5 +91,25 @@ impl From<sip::Error> for Error {
             sip::Error::Unreachable => Self::Unreachable,
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_by_now_and_what_is_busy_is_no_failure_of_the_store() {
+        let id = || "7".to_owned();
+        let missing = |what| store::Error::Missing { what, id: id() };
+        let recording = store::Error::AlreadyRecording { stream: id(), recording: id() };
+        let errors = [missing("user device"), missing("channel device"), missing("recording"), recording];
+        let texts = errors.map(|error| Error::from(error).to_string());
+        assert_eq!(
+            texts,
+            ["no device 7", "no device 7", "no recording 7", "stream 7 is being recorded already"]
+        );
+        assert_eq!(Error::from(store::Error::AllSequencesInUse).to_string(), "busy");
+        assert_eq!(Error::from(store::Error::Closed).to_string(), "storage: the store is closed");
     }
 }

@@ -13,14 +13,11 @@ use tokio::time::timeout;
 
 use crate::gb28181::StreamId;
 use crate::media::{self, OnRecordMp4};
-use crate::store::{self, NewEvent, NewRecording, RecordedFile, Recording, RecordingState};
+use crate::store::{NewEvent, NewRecording, RecordedFile, Recording, RecordingState};
 
 use super::receivers::Kind;
 use super::stream::Stage;
 use super::{Error, Gateway, clock};
-
-/// How long a caller waits for the file.
-const FILE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// By so much longer than the limit the media server's files may be: the gateway ends the recording, and it is to
 /// be one file.
@@ -86,10 +83,7 @@ impl Gateway {
     }
 
     async fn begin_recording(&self, new: NewRecording) -> Result<String, Error> {
-        let row = self.0.store.start_recording(new).await.map_err(|error| match error {
-            store::Error::AlreadyRecording { stream, .. } => Error::AlreadyRecording(stream),
-            other => other.into(),
-        })?;
+        let row = self.0.store.start_recording(new).await?;
         let longest = u32::try_from(row.limit).ok().map(|limit| limit.saturating_add(SLACK_SECS));
         if let Err(error) = self.0.media.start_record(&row.stream, longest, None).await {
             self.0.store.fail_recording(row.id, error.to_string()).await?;
@@ -103,8 +97,8 @@ impl Gateway {
     /// Ends a recording, named by its own id or its stream's; the file's URL.
     ///
     /// # Errors
-    /// There is no such recording, the media server does not do it, or the file is not there within ten seconds:
-    /// then `records.stop` tells of it later.
+    /// There is no such recording, the media server does not do it, or the file is not there in time: then
+    /// `records.stop` tells of it later.
     pub async fn record_stop(&self, id: &str) -> Result<String, Error> {
         let row = self.find_recording(id).await?;
         if row.state == RecordingState::Done {
@@ -114,11 +108,12 @@ impl Gateway {
         let gateway = self.clone();
         let ending = self.0.tasks.spawn(async move { gateway.end_recording(&row).await });
         ending.await.map_err(|error| Error::Internal(error.to_string()))??;
-        let came = timeout(FILE_PATIENCE, told.wait_for(Option::is_some)).await.is_ok();
+        let patience = Duration::from_secs(self.0.config.record.file_timeout_secs);
+        let came = timeout(patience, told.wait_for(Option::is_some)).await.is_ok();
         if !came {
             tracing::warn!(recording.id = id, "the file of a recording is late");
         }
-        self.0.recordings.give_up(told).ok_or(Error::TimedOut)
+        self.0.recordings.give_up(told).ok_or(Error::LateFile)
     }
 
     async fn find_recording(&self, id: &str) -> Result<Recording, Error> {

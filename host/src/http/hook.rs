@@ -77,16 +77,16 @@ pub(super) enum Answer {
     Publish(PublishOptions),
 }
 
-impl Answer {
+impl From<Failure> for Answer {
     /// No, and why; a viewer sees the text.
-    fn refused(text: impl Into<String>) -> Self {
-        Self::Plain(Reply::refused(text))
+    fn from(failure: Failure) -> Self {
+        Self::Plain(Reply::refused(failure.text))
     }
 }
 
 impl From<gateway::Error> for Answer {
     fn from(error: gateway::Error) -> Self {
-        Self::refused(Failure::from(error).text)
+        Failure::from(error).into()
     }
 }
 
@@ -98,7 +98,7 @@ fn admit(token: &str, query: Option<&str>) -> Result<(), Answer> {
         return Ok(());
     }
     tracing::warn!("a hook without the right token was refused: does ZLMediaKit's hook URL end in ?token=…?");
-    Err(Answer::refused("token 错误 (wrong token)"))
+    Err(Failure::token().into())
 }
 
 /// Reads the body and lets the gateway know.
@@ -177,7 +177,7 @@ fn busy() -> Answer {
 
 /// The work panicked, or was ended with the gateway.
 fn lost() -> Answer {
-    Answer::refused("系统错误 (internal error)")
+    gateway::Error::Internal("what the hook began was broken off".to_owned()).into()
 }
 
 /// Reads a body. A refusal names the place, never the content: it may hold secrets.
@@ -194,7 +194,7 @@ fn read(name: &str, body: &[u8]) -> Result<Hook, Answer> {
 
 fn unreadable(name: &str, why: &str) -> Answer {
     tracing::debug!(hook = name, why, "a hook's body cannot be read");
-    Answer::refused(format!("请求体错误 (bad body: {why})"))
+    Failure::body(why).into()
 }
 
 #[cfg(test)]
@@ -226,13 +226,13 @@ mod tests {
         {"code":-1,"msg":"签名错误"}
         {"code":-1,"msg":"视频流不存在 (no stream 0BEBC201)"}
         {"code":-1,"msg":"系统繁忙 (busy)"}
-        {"code":-1,"msg":"系统错误 (internal error)"}
+        {"code":-1,"msg":"系统错误 (internal error: what the hook began was broken off)"}
         "#);
     }
 
     #[test]
     fn a_token_is_asked_for_where_one_is_set() {
-        let wrong = || Err(Answer::refused("token 错误 (wrong token)"));
+        let wrong = || Err(Answer::Plain(Reply::refused("token 错误 (wrong token)")));
         assert_eq!(admit("", None), Ok(()));
         assert_eq!(admit("", Some("token=anything")), Ok(()));
         assert_eq!(admit("a b", Some("x=1&token=a%20b")), Ok(()));

@@ -73,6 +73,9 @@ impl<T: Serialize> IntoResponse for Data<T> {
     }
 }
 
+/// What stopping a stream that is not there is answered: no failure, but a text.
+pub(super) const NO_STREAM_TO_STOP: &str = "视频流不存在或已关闭 (no such stream, or closed already)";
+
 /// An answer that says what went wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -94,6 +97,18 @@ impl Failure {
         let text = "请求方法错误 (method not allowed)".to_owned();
         Self { code: Code::Parameter, status: StatusCode::METHOD_NOT_ALLOWED, text }
     }
+
+    /// A hook does not carry the token that is asked for.
+    pub(super) fn token() -> Self {
+        let text = "token 错误 (wrong token)".to_owned();
+        Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text }
+    }
+
+    /// A hook's body cannot be read.
+    pub(super) fn body(why: &str) -> Self {
+        let text = format!("请求体错误 (bad body: {why})");
+        Self { code: Code::Parameter, status: StatusCode::BAD_REQUEST, text }
+    }
 }
 
 impl From<gateway::Error> for Failure {
@@ -113,6 +128,7 @@ impl From<gateway::Error> for Failure {
                 return Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text: text.clone() };
             }
             Error::Internal(_) => (Code::Undone, StatusCode::INTERNAL_SERVER_ERROR, "系统错误"),
+            Error::LateFile => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "录制文件未就绪"),
             Error::Media(_) => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "流媒体服务错误"),
             Error::Offline(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "用户设备已掉线"),
             Error::Policy(_) => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "策略无法判定"),
@@ -210,6 +226,7 @@ mod tests {
             Error::ChannelOff(text()),
             Error::Denied(text()),
             Error::Internal(text()),
+            Error::LateFile,
             media::Error::NotFound { api: "openRtpServer", message: text() }.into(),
             Error::Offline(text()),
             plugin::Error { plugin: text(), fault: plugin::Fault::HostCalls }.into(),
@@ -229,6 +246,7 @@ mod tests {
         1002 400 通道设备离线 (…)
         1000 401 text
         1003 500 系统错误 (…)
+        1003 408 录制文件未就绪 (…)
         1003 408 流媒体服务错误 (…)
         1002 400 用户设备已掉线 (…)
         1003 503 策略无法判定 (…)

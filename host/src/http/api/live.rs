@@ -5,7 +5,7 @@ use axum::extract::State;
 use crate::{
     gateway::{Gateway, Playback, Stopped},
     http::{
-        reply::{Data, Envelope, Failure},
+        reply::{Data, Envelope, Failure, NO_STREAM_TO_STOP},
         request::Id,
     },
 };
@@ -32,6 +32,6 @@ pub(in crate::http) async fn stop(
     let stopped = gateway.stop(&id).await?;
     Ok(Data(match stopped {
         Stopped::Closed => "",
-        Stopped::NotThere => "视频流不存在或已关闭 (no such stream, or closed already)",
+        Stopped::NotThere => NO_STREAM_TO_STOP,
     }))
 }
