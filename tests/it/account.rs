@@ -18,7 +18,7 @@ fn unknown(id: &str) -> (u16, String, String) {
 }
 
 /// Takes a time out of an answer, which has to be about now.
-fn take_time(data: &mut Value, name: &str) {
+pub(crate) fn take_time(data: &mut Value, name: &str) {
     let now = Timestamp::now().as_second();
     let time = data[name].take().as_i64();
     assert!(time.is_some_and(|time| (now - 60..=now).contains(&time)), "{name} is {time:?} at {now}");

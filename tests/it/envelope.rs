@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_tests::site::{PASSWORD, Reply, Site};
 
 /// An answer without its `time` and `id`, which are looked at here.
-fn bare(reply: Reply, ids: &mut HashSet<String>) -> (u16, Value) {
+pub(crate) fn bare(reply: Reply, ids: &mut HashSet<String>) -> (u16, Value) {
     let Reply { status, mut envelope } = reply;
     let now = Timestamp::now().as_second();
     let time = envelope["time"].take();
@@ -19,7 +19,7 @@ fn bare(reply: Reply, ids: &mut HashSet<String>) -> (u16, Value) {
     (status, envelope)
 }
 
-fn refused(status: u16, code: &str, text: &str) -> (u16, Value) {
+pub(crate) fn refused(status: u16, code: &str, text: &str) -> (u16, Value) {
     (status, json!({ "code": code, "data": text, "time": null, "id": null }))
 }
 

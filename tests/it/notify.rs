@@ -2,22 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_tests::device::{Device, DeviceConfig};
 use sluice_tests::journal::PATIENCE;
 use sluice_tests::media::{FakeZlm, ZlmConfig};
 use sluice_tests::site::{Issued, PASSWORD, Process, Settings, Site};
 
+use crate::account::take_time;
 use crate::binary;
 use crate::receiver::{Mood, Receiver};
-
-/// A time in `data`, replaced by none after a look at it.
-fn take_time(data: &mut Value, name: &str) {
-    let now = Timestamp::now().as_second();
-    let time = data[name].take().as_i64();
-    assert!(time.is_some_and(|time| (now - 60..=now).contains(&time)), "{name} is {time:?} at {now}");
-}
 
 /// A notification about a device's or channel's state, without its time.
 fn activity(method: &str, id: &str, status: &str) -> Value {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_tests::site::Site;
 
 /// What gosip's clients call.
-const CONTRACT: [&str; 7] = [
+const CONTRACT: [&str; 11] = [
     "/users",
     "/users/{id}/update",
     "/users/{id}/delete",
@@ -14,6 +14,10 @@ const CONTRACT: [&str; 7] = [
     "/devices/{id}/delete",
     "/devices/{id}/play",
     "/play/{id}/stop",
+    "/devices/{id}/replay",
+    "/devices/{id}/files",
+    "/play/{id}/record",
+    "/record/{id}/stop",
 ];
 
 /// Status and body of a GET.
@@ -62,15 +66,18 @@ async fn the_document_lists_the_routes_that_are_served() -> anyhow::Result<()> {
 async fn probes_say_what_is_not_ready() -> anyhow::Result<()> {
     let site = Site::start().await?;
     assert_eq!(get(&site, "/livez").await?, (200, "ok".to_owned()));
+    let none = json!({ "waiting": 0, "dropped": 0 });
     let (status, text) = get(&site, "/readyz").await?;
     let ready: Value = serde_json::from_str(&text)?;
-    assert_eq!((status, ready), (200, json!({ "ready": true, "store": "ok", "media": "ok" })));
+    let expected = json!({ "ready": true, "store": "ok", "media": "ok", "notifications": none });
+    assert_eq!((status, ready), (200, expected));
 
     site.zlm.kill().await;
     let (status, text) = get(&site, "/readyz").await?;
     let mut ready: Value = serde_json::from_str(&text)?;
     let why = ready["media"].take();
-    assert_eq!((status, ready), (503, json!({ "ready": false, "store": "ok", "media": null })));
+    let expected = json!({ "ready": false, "store": "ok", "media": null, "notifications": none });
+    assert_eq!((status, ready), (503, expected));
     assert!(why.as_str().is_some_and(|why| why != "ok" && !why.contains(site.zlm.secret())), "{why}");
     assert_eq!(get(&site, "/livez").await?, (200, "ok".to_owned()), "it lives all the same");
 

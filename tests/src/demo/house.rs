@@ -84,7 +84,7 @@ impl House {
 
 impl fmt::Display for House {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Process { http, sip, sip_tcp, .. } = &self.gateway;
+        let (Process { http, sip_tcp, .. }, sip) = (&self.gateway, self.gateway.sip);
         writeln!(f, "\nThe gateway runs: API http://{http}, SIP {sip} (UDP), {sip_tcp} (TCP)")?;
         writeln!(f, "A simulated ZLMediaKit runs: API {}, RTP {}", self.zlm.url(), self.zlm.rtp_address())?;
         write!(f, "Notifications go to {}", self.notified.url)

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{Api, Settings};
+use super::{Api, Front, Settings};
 
 /// How long the gateway may take to start, with a cold cache for its components.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,13 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    pub api: Api,
-    /// Where its API is, and where devices register by UDP and TCP.
+    /// Where its API is, and where devices register by TCP.
     pub http: SocketAddr,
-    pub sip: SocketAddr,
     pub sip_tcp: SocketAddr,
     /// What it logs, also after its end. A second process in the same folder goes on in the same file.
     pub log: PathBuf,
+    front: Front,
+}
+
+/// A process is used by its front.
+impl Deref for Process {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
+    }
 }
 
 impl Process {
@@ -77,7 +86,8 @@ impl Process {
         });
         let (http, sip, sip_tcp) =
             (address(&ready, "http")?, address(&ready, "udp")?, address(&ready, "tcp")?);
-        Ok(Self { child, api: Api::new(http, &settings.secret)?, http, sip, sip_tcp, log: path })
+        let front = Front { api: Api::new(http, &settings.secret)?, sip, database: folder.join("sluice.db") };
+        Ok(Self { child, http, sip_tcp, log: path, front })
     }
 
     /// SIGKILL, and wait until it is gone.

@@ -16,6 +16,7 @@ pub struct Settings {
     pub rtp_ports: &'static str,
     pub rtp_transport: &'static str,
     pub invite_timeout_secs: u64,
+    pub files_timeout_secs: u64,
     pub keepalive_interval_secs: u64,
     pub keepalive_misses: u64,
     pub start_timeout_secs: u64,
@@ -23,12 +24,16 @@ pub struct Settings {
     pub idle_close: bool,
     pub hls: bool,
     pub adopt_channels: bool,
+    /// `platform.timezone`.
+    pub timezone: &'static str,
     /// `http.mask_pwd`.
     pub mask_pwd: bool,
     /// The folder of components.
     pub plugins: PathBuf,
     /// One URL for all notifications, or none.
     pub notify: String,
+    /// `notify.backlog_max`.
+    pub backlog_max: u32,
     /// Another URL for `devices.active`.
     pub devices_active: Option<String>,
     /// More lines of `[media]`.
@@ -55,6 +60,7 @@ impl Settings {
             rtp_ports: "single",
             rtp_transport: "udp",
             invite_timeout_secs: 3,
+            files_timeout_secs: 10,
             keepalive_interval_secs: 60,
             keepalive_misses: 3,
             start_timeout_secs: 10,
@@ -62,9 +68,11 @@ impl Settings {
             idle_close: true,
             hls: true,
             adopt_channels: false,
+            timezone: "Asia/Shanghai",
             mask_pwd: false,
             plugins: sluice_build::plugins()?,
             notify: String::new(),
+            backlog_max: 10_000,
             devices_active: None,
             media: String::new(),
             extra: String::new(),
@@ -83,9 +91,9 @@ impl Settings {
         let cache = folder.join("plugin-cache");
         format!(
             "mode = \"{mode}\"\n\
-             [platform]\nadopt_channels = {}\n\
+             [platform]\nadopt_channels = {}\ntimezone = \"{}\"\n\
              [sip]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\ninvite_timeout_secs = {}\nkeepalive_interval_secs = {}\n\
-             keepalive_misses = {}\nquery_delay_ms = 10\n\
+             keepalive_misses = {}\nquery_delay_ms = 10\nfiles_timeout_secs = {}\n\
              [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n\
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
@@ -93,13 +101,15 @@ impl Settings {
              [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\nidle_close = {}\n\
              hls = {}\n\
              [notify]\nusers_register = \"{notify}\"\nusers_active = \"{notify}\"\ndevices_active = \"{devices_active}\"\n\
-             records_stop = \"{notify}\"\nretry_min_ms = 20\nretry_max_ms = 200\n\
+             records_stop = \"{notify}\"\nretry_min_ms = 20\nretry_max_ms = 200\nbacklog_max = {}\n\
              [plugins]\npath = {:?}\ncache = {cache:?}\n\
              {extra}",
             self.adopt_channels,
+            self.timezone,
             self.invite_timeout_secs,
             self.keepalive_interval_secs,
             self.keepalive_misses,
+            self.files_timeout_secs,
             self.mask_pwd,
             self.rtp_ports,
             self.rtp_transport,
@@ -107,6 +117,7 @@ impl Settings {
             self.check_interval_secs,
             self.idle_close,
             self.hls,
+            self.backlog_max,
             self.plugins,
         )
     }
