@@ -6,11 +6,12 @@ use tokio::time::timeout;
 
 use crate::gb28181::StreamId;
 use crate::media;
+use crate::sip::core::Peer;
 use crate::sip::core::dialog::Dialog;
 use crate::sip::core::message::Method;
 use crate::store::StreamState;
 
-use super::invite::dialog_text;
+use super::call::dialog_text;
 use super::stream::{Stage, Stream};
 use super::{Error, Gateway};
 
@@ -59,19 +60,16 @@ impl Gateway {
 
     /// As [`close`](Self::close), for a stream whose device ended the dialog itself.
     pub(super) async fn close_hung_up(&self, id: StreamId, why: &str) {
-        self.0.streams.drop_dialog(id);
+        self.call_over(id).await;
         self.close(id, why).await;
     }
 
     /// Tries to end what is still open of a closing stream, at the device and at the media server. What does
     /// not succeed stays in the table, for the janitor to try again.
     pub(super) async fn finish(&self, stream: &Stream) {
-        let ended = match self.0.streams.find(stream.id).and_then(|stream| stream.dialog) {
-            Some(dialog) => self.bye(stream, dialog).await,
-            None => true,
-        };
+        let ended = self.end_call(stream).await;
         let closed = self.close_media(stream).await;
-        if !(ended && closed) && self.0.streams.try_again(stream.id, self.retry_wait(), ATTEMPTS) {
+        if !(ended && closed) && self.put_off(stream.id).await {
             return;
         }
         match self.0.store.set_state(stream.id.to_string(), StreamState::Closed, None).await {
@@ -83,6 +81,24 @@ impl Gateway {
         }
     }
 
+    /// True once nothing is owed to the device. An INVITE that it may still answer is withdrawn, and whoever waits
+    /// for its end comes back here.
+    async fn end_call(&self, stream: &Stream) -> bool {
+        match self.0.streams.find(stream.id) {
+            Some(Stream { dialog: Some(dialog), .. }) => self.bye(stream, dialog).await,
+            Some(Stream { calling, .. }) => calling.is_none(),
+            None => true,
+        }
+    }
+
+    /// Puts the next attempt off. False when there have been enough.
+    async fn put_off(&self, id: StreamId) -> bool {
+        if let Err(error) = self.0.store.count_close_attempt(id.to_string()).await {
+            tracing::error!(stream.id = %id, %error, "the store did not count an attempt to close a stream");
+        }
+        self.0.streams.try_again(id, self.retry_wait(), ATTEMPTS)
+    }
+
     /// From one attempt to the next, given how many there were.
     fn retry_wait(&self) -> impl Fn(u32) -> Duration {
         let longest = Duration::from_secs(self.0.config.stream.check_interval_secs);
@@ -92,17 +108,22 @@ impl Gateway {
     /// True once the device has ended the dialog for certain. Any final answer but a call for patience is that:
     /// 481 says that it knows the dialog no more.
     async fn bye(&self, stream: &Stream, mut dialog: Dialog) -> bool {
-        let Some(peer) = self.0.registry.peer(&stream.device).or(stream.peer) else { return false };
+        let Some(peer) = self.whereabouts(stream) else { return false };
         let request = dialog.request(Method::Bye);
         self.keep_cseq(stream.id, dialog).await;
         let answer = timeout(BYE_PATIENCE, self.0.sip.request(peer, request)).await;
         let ended = matches!(&answer, Ok(Ok(response)) if response.status < 500 || response.status == 501);
         if ended {
-            self.0.streams.drop_dialog(stream.id);
+            self.call_over(stream.id).await;
         } else {
             tracing::warn!(stream.id = %stream.id, device.id = %stream.device, "BYE not answered; tried again later");
         }
         ended
+    }
+
+    /// Where the device is, or at least was when the stream was asked for.
+    pub(super) fn whereabouts(&self, stream: &Stream) -> Option<Peer> {
+        self.0.registry.peer(&stream.device).or(stream.peer)
     }
 
     /// The dialog's CSeq is stored before it is used, or it might be used twice (RFC 3261 §12.2.1.1).

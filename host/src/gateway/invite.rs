@@ -1,21 +1,19 @@
 //! Opening a media session, along the standard's sequence chart (GB/T 28181 §9.2): a row, a port, the offer,
-//! INVITE, the answer, the store, ACK.
+//! the call, and what its answer changes at the media server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::config::{RtpPorts, RtpTransport};
-use crate::gb28181::sdp::{self, Session};
+use crate::gb28181::sdp;
 use crate::gb28181::subject::Subject;
 use crate::gb28181::{DeviceId, Ssrc, StreamId};
 use crate::media::{self, OpenRtp, TcpMode};
 use crate::sip::core::Peer;
-use crate::sip::core::dialog::Dialog;
-use crate::sip::core::message::{Method, Request, Response};
-use crate::sip::{Answer, Invite};
-use crate::store::{self, NewStream, StreamKind, StreamState};
+use crate::sip::core::message::{Method, Request};
+use crate::store::{self, NewStream, StreamKind};
 
 use super::stream::{AnsweredMedia, Stage, Stream};
 use super::{Error, Gateway};
@@ -41,10 +39,6 @@ impl Plan {
 
 /// What we take, PS first: Dahua wants it so. Devices that send something else than PS are rare.
 const PAYLOADS: [u8; 4] = [96, 97, 98, 99];
-
-/// How long we listen for the answer to an INVITE that was given up, so that a late 200 is acknowledged and
-/// ended: 64 × T1, when the device itself stops repeating it (RFC 3261 §13.3.1.4).
-const LATE_ANSWER: Duration = Duration::from_secs(32);
 
 /// How long we wait for media under the SSRC agreed before any other is taken. Media comes within a second, and
 /// the media server gives up after fifteen.
@@ -81,6 +75,7 @@ impl Gateway {
             device: plan.device.to_string(),
             channel: plan.channel.to_string(),
             period: plan.period.map(|(start, end)| (start.cast_signed(), end.cast_signed())),
+            own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
         };
         let row = self.0.store.open_stream(new).await.map_err(|error| match error {
             // The row of one that is just being closed says so in a moment.
@@ -95,9 +90,10 @@ impl Gateway {
             device: plan.device.clone(),
             channel: plan.channel.clone(),
             stage: Stage::Asked,
+            calling: None,
             dialog: None,
             peer: Some(peer),
-            own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
+            own_port: row.own_port,
             media: AnsweredMedia::default(),
             deadline: Some(Instant::now() + patience),
             attempts: 0,
@@ -110,19 +106,8 @@ impl Gateway {
     async fn call(&self, plan: &Plan, stream: &Stream, peer: Peer) -> Result<(), Error> {
         let target = self.media_target(stream).await?;
         let request = self.invitation(plan, stream, peer, target)?;
-        self.invited(stream.id).await?;
-        let mut invite = self.0.sip.invite(peer, request).await?;
-        let answer = match self.final_answer(&mut invite).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.give_up(invite);
-                return Err(error);
-            }
-        };
-        if !(200..300).contains(&answer.status) {
-            return Err(Error::Refused(answer.status));
-        }
-        self.answered(stream, &invite, &answer).await
+        let media = self.invite(stream, peer, request).await?;
+        self.meet_media(stream, media).await
     }
 
     /// Where the device is to send media: the single port, or one that the media server opens for this stream.
@@ -190,35 +175,6 @@ impl Gateway {
             .with_body("APPLICATION/SDP", offer.to_string()))
     }
 
-    /// The device's final answer, within the time that the operator allows.
-    async fn final_answer(&self, invite: &mut Invite) -> Result<Response, Error> {
-        let patience = Duration::from_secs(self.0.config.sip.invite_timeout_secs);
-        timeout(patience, last(invite)).await.unwrap_or(Err(Error::TimedOut))
-    }
-
-    /// The device said yes: first the dialog is in the store, then it is acknowledged. The answer's SDP may be
-    /// missing or broken; without the ACK the device would stop, so it is sent all the same.
-    async fn answered(&self, stream: &Stream, invite: &Invite, answer: &Response) -> Result<(), Error> {
-        let dialog = invite.dialog(answer);
-        let stored = self.0.store.set_dialog(stream.id.to_string(), dialog_text(&dialog)?).await;
-        self.0.streams.keep_dialog(stream.id, dialog.clone());
-        invite.acknowledge(dialog.ack()).await?;
-        let session = Session::parse(&answer.body).ok();
-        let media = answered_media(stream.ssrc, session.as_ref());
-        let open = self.0.streams.update(stream.id, |stream| {
-            stream.stage = stream.stage.max(Stage::Answered);
-            stream.media = media;
-        });
-        if open.is_none() {
-            // Closed while the device made up its mind: who closed it may have found no dialog to end.
-            let gateway = self.clone();
-            self.in_background(async move { gateway.hang_up(dialog).await });
-            return Err(Error::UnknownStream(stream.id.to_string()));
-        }
-        stored?;
-        self.meet_media(stream, media).await
-    }
-
     /// Tells the media server what the answer changed: where to connect to, and which SSRC comes.
     async fn meet_media(&self, stream: &Stream, answered: AnsweredMedia) -> Result<(), Error> {
         if !stream.own_port {
@@ -256,73 +212,4 @@ impl Gateway {
             }
         });
     }
-
-    /// The INVITE is cancelled; should a 200 come all the same, it is acknowledged and ended by BYE.
-    fn give_up(&self, mut invite: Invite) {
-        let gateway = self.clone();
-        self.in_background(async move {
-            if invite.cancel().await.is_err() {
-                return;
-            }
-            let Ok(Ok(answer)) = timeout(LATE_ANSWER, last(&mut invite)).await else { return };
-            if (200..300).contains(&answer.status) {
-                gateway.hang_up(invite.dialog(&answer)).await;
-            }
-        });
-    }
-
-    /// ACK and BYE for a 2xx whose INVITE is not known any more, since the gateway was restarted in between.
-    pub(super) async fn end_stray_answer(&self, answer: &Response, peer: Peer) {
-        let text = |name: &str| answer.headers.get(name).unwrap_or_default().to_owned();
-        let uri = answer.headers.to().map_or_else(String::new, |to| to.uri.to_owned());
-        let invite = Request::new(Method::Invite, uri)
-            .with("From", text("From"))
-            .with("Call-ID", text("Call-ID"))
-            .with("CSeq", text("CSeq"));
-        self.hang_up(Dialog::from_answer(&invite, answer, peer)).await;
-    }
-
-    /// ACK and BYE for a 2xx that nobody waits for any more (RFC 3261 §13.2.2.4).
-    async fn hang_up(&self, mut dialog: Dialog) {
-        let peer = dialog.peer;
-        tracing::info!(sip.call_id = dialog.call_id, %peer, "an answer to an INVITE came too late: ended");
-        if self.0.sip.send(peer, dialog.ack()).await.is_err() {
-            return;
-        }
-        if let Err(error) = self.0.sip.request(peer, dialog.request(Method::Bye)).await {
-            tracing::warn!(sip.call_id = dialog.call_id, %error, "BYE after a late answer failed");
-        }
-    }
-
-    async fn invited(&self, id: StreamId) -> Result<(), Error> {
-        self.0.store.set_state(id.to_string(), StreamState::Invited, None).await?;
-        let moved = self.0.streams.update(id, |stream| stream.stage = stream.stage.max(Stage::Invited));
-        moved.ok_or_else(|| Error::UnknownStream(id.to_string()))
-    }
-}
-
-/// The final answer; provisional ones are passed over.
-async fn last(invite: &mut Invite) -> Result<Response, Error> {
-    loop {
-        match invite.next().await {
-            Answer::Failed => return Err(Error::Unreachable),
-            Answer::Final(response) => return Ok(response),
-            Answer::Provisional(_) => {}
-            Answer::TimedOut => return Err(Error::TimedOut),
-        }
-    }
-}
-
-/// What the answer says of where media comes from, and under which SSRC if not ours. Many devices leave `y=` out.
-fn answered_media(ours: Ssrc, session: Option<&Session>) -> AnsweredMedia {
-    let video = session.and_then(|session| session.video().zip(Some(session)));
-    let source =
-        video.and_then(|(video, session)| Some(SocketAddr::new(session.address(video)?, video.port)));
-    let ssrc = session.and_then(|session| session.ssrc).filter(|ssrc| *ssrc != ours);
-    AnsweredMedia { ssrc, source }
-}
-
-/// A dialog as its row keeps it.
-pub(super) fn dialog_text(dialog: &Dialog) -> Result<String, Error> {
-    serde_json::to_string(dialog).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// How long media may be away while the media server restarts, and how long until one that does not answer is
 /// asked again.
-const LAPSE: Duration = Duration::from_secs(5);
+pub(super) const LAPSE: Duration = Duration::from_secs(5);
 
 /// ZLMediaKit's name for what came by RTP.
 const RTP_PUSH: i32 = 3;

@@ -12,6 +12,7 @@
 //! | `record` | streams recorded at the media server |
 //! | `live` | play: one live stream a channel |
 //! | `invite` | opening a media session, along the standard's sequence chart |
+//! | `call` | an INVITE, until nobody can answer it any more |
 //! | `stream` | open streams and what happens to them |
 //! | `close` | stop, BYE, and everything that ends a stream |
 //! | `hook` | what the media server tells |
@@ -21,10 +22,12 @@
 //! | `janitor` | silence, deadlines, and the comparison with the media server |
 //! | `outbound` | requests to devices |
 //! | `resume` | what was there when the gateway last ran |
+//! | `reopen` | its streams among that |
 //! | `view` | a user device as callers see it |
 
 mod account;
 mod answer;
+mod call;
 mod clock;
 mod close;
 mod error;
@@ -41,6 +44,7 @@ mod receivers;
 mod record;
 mod register;
 mod registry;
+mod reopen;
 mod resume;
 mod stream;
 mod timeline;

@@ -9,21 +9,20 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, RtpPorts};
-use crate::gb28181::{DeviceId, Ssrc};
+use crate::config::Config;
+use crate::gb28181::DeviceId;
 use crate::plugin::{Credential, Secret};
 use crate::sip::Incoming;
-use crate::sip::core::dialog::Dialog;
 use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
-use crate::store::{self, StreamKind, StreamState, User};
+use crate::store::User;
 
 use super::event::{Notifications, Outbox};
 use super::query::Queries;
 use super::receivers::Receivers;
 use super::record::Recordings;
 use super::registry::Registry;
-use super::stream::{AnsweredMedia, Stage, Stream, Streams};
+use super::stream::Streams;
 use super::{Doors, Error, Gateway, Inner};
 
 /// How long a nonce may be answered. A device takes milliseconds; one on a bad line a few attempts.
@@ -104,50 +103,6 @@ impl Gateway {
         }
         tracing::info!(known = users.len(), online, "devices taken up");
         Ok(())
-    }
-
-    async fn resume_streams(&self) -> Result<(), Error> {
-        for row in self.0.store.open_streams().await? {
-            let (name, state, live) = (row.stream.clone(), row.state, row.kind == StreamKind::Live);
-            match self.stream(row) {
-                Some(stream) => {
-                    tracing::info!(stream.id = %stream.id, ?state, "stream taken up");
-                    self.0.streams.resume(stream, live);
-                }
-                None => tracing::error!(stream.id = name, "a stream's row cannot be read"),
-            }
-        }
-        Ok(())
-    }
-
-    /// A row as it was, to be compared with the media server. One that had no dialog yet is only closed; one that
-    /// was closing is closed again.
-    fn stream(&self, row: store::Stream) -> Option<Stream> {
-        let device = DeviceId::parse(&row.device).ok()?;
-        let ssrc = Ssrc::parse(&row.ssrc).ok()?;
-        let dialog: Option<Dialog> = row.dialog.and_then(|text| serde_json::from_str(&text).ok());
-        let stage = match row.state {
-            StreamState::Answered | StreamState::Flowing => Stage::Flowing,
-            StreamState::Asked => Stage::Asked,
-            StreamState::Invited => Stage::Invited,
-            StreamState::Closed | StreamState::Closing => Stage::Closing,
-        };
-        let now = Instant::now();
-        Some(Stream {
-            id: ssrc.stream_id(),
-            ssrc,
-            // A connection of an earlier run is gone, and its number may be another's by now.
-            peer: dialog.as_ref().map(|dialog| dialog.peer).filter(|peer| !peer.is_reliable()),
-            device,
-            channel: DeviceId::parse(&row.channel).ok()?,
-            stage,
-            dialog,
-            own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
-            media: AnsweredMedia::default(),
-            deadline: (stage != Stage::Flowing).then_some(now),
-            attempts: 0,
-            viewed: true,
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::gb28181::{DeviceId, Ssrc, StreamId};
 use crate::sip::core::Peer;
@@ -70,7 +71,10 @@ pub(super) struct Stream {
     pub(super) device: DeviceId,
     pub(super) channel: DeviceId,
     pub(super) stage: Stage,
-    /// There once the device answered with 2xx.
+    /// There while our INVITE has no final answer, so that nobody knows what the device will do. Cancelled, it
+    /// withdraws the INVITE.
+    pub(super) calling: Option<CancellationToken>,
+    /// There once the device answered with 2xx, until a BYE has ended it.
     pub(super) dialog: Option<Dialog>,
     /// Where the device was when the stream was asked for; none if that is not known any more.
     pub(super) peer: Option<Peer>,
@@ -144,16 +148,26 @@ impl Streams {
         Some(change(stream))
     }
 
-    /// Keeps the dialog of a stream. False when the stream is closing or gone: whoever closes it may have seen
-    /// no dialog, and sent no BYE.
-    pub(super) fn keep_dialog(&self, id: StreamId, dialog: Dialog) -> bool {
+    /// The device said yes. False when the stream is closing or gone: whoever closes it saw no dialog, and sent
+    /// no BYE.
+    pub(super) fn answered(&self, id: StreamId, dialog: Dialog, media: AnsweredMedia) -> bool {
         let mut table = self.lock();
         let Some(stream) = table.open.get_mut(&id) else { return false };
         let call = dialog.call_id.clone();
-        let open = stream.stage < Stage::Closing;
+        stream.stage = stream.stage.max(Stage::Answered);
+        stream.calling = None;
         stream.dialog = Some(dialog);
+        stream.media = media;
+        let open = stream.stage < Stage::Closing;
         table.calls.insert(call, id);
         open
+    }
+
+    /// Keeps what the dialog of a stream has come to.
+    pub(super) fn keep_dialog(&self, id: StreamId, dialog: Dialog) {
+        if let Some(stream) = self.lock().open.get_mut(&id) {
+            stream.dialog = Some(dialog);
+        }
     }
 
     pub(super) fn find(&self, id: StreamId) -> Option<Stream> {
@@ -190,6 +204,9 @@ impl Streams {
         let stream = table.open.get_mut(&id).filter(|stream| stream.stage < Stage::Closing)?;
         stream.stage = Stage::Closing;
         stream.deadline = None;
+        if let Some(call) = &stream.calling {
+            call.cancel();
+        }
         let stream = stream.clone();
         if matches!(table.live.get(&stream.channel), Some(Live::Open(live)) if *live == stream.id) {
             table.live.remove(&stream.channel);
@@ -197,11 +214,12 @@ impl Streams {
         Some(stream)
     }
 
-    /// The device has ended the dialog, or never heard of it.
-    pub(super) fn drop_dialog(&self, id: StreamId) {
+    /// The device has ended the dialog, or never opened one.
+    pub(super) fn call_over(&self, id: StreamId) {
         let mut table = self.lock();
-        let dialog = table.open.get_mut(&id).and_then(|stream| stream.dialog.take());
-        if let Some(dialog) = dialog {
+        let Some(stream) = table.open.get_mut(&id) else { return };
+        stream.calling = None;
+        if let Some(dialog) = stream.dialog.take() {
             table.calls.remove(&dialog.call_id);
         }
     }

@@ -188,6 +188,10 @@ impl Driver {
                 self.endpoint.respond(now(), id, &response);
             }
             Command::Send(peer, request) => self.endpoint.send(peer, request),
+            Command::Stamp { peer, request, stamped } => {
+                // Whoever asked may be gone.
+                let _ = stamped.send(self.endpoint.stamp(peer, request));
+            }
         }
     }
 

@@ -49,6 +49,11 @@ pub(super) enum Command {
     },
     Respond(ServerId, Response),
     Send(Peer, Request),
+    Stamp {
+        peer: Peer,
+        request: Request,
+        stamped: oneshot::Sender<Request>,
+    },
 }
 
 /// What the driver tells an INVITE: an answer and its source, or why there is none.
@@ -92,7 +97,15 @@ impl Sip {
         answered.await.map_err(|_| Error::Closed)?
     }
 
-    /// Sends an INVITE. Its answers come by [`Invite::next`].
+    /// A request as it will go out, with Via, Max-Forwards and User-Agent, so that it can be stored first.
+    pub async fn stamp(&self, peer: Peer, request: Request) -> Result<Request, Error> {
+        let (stamped, done) = oneshot::channel();
+        self.tell(Command::Stamp { peer, request, stamped }).await?;
+        done.await.map_err(|_| Error::Closed)
+    }
+
+    /// Sends an INVITE. Its answers come by [`Invite::next`]. One that was stamped goes out as it is, also
+    /// when an earlier run has sent it before: to the device it is the same one again.
     pub async fn invite(&self, peer: Peer, request: Request) -> Result<Invite, Error> {
         let (answers, answered) = mpsc::channel(ANSWERS);
         let (started, begun) = oneshot::channel();

@@ -37,7 +37,7 @@ pub use self::{
     error::{Error, Result},
     events::{Backlog, Event, NewEvent},
     recordings::{NewRecording, RecordedFile, Recording, RecordingState},
-    streams::{Link, NewStream, Stream, StreamKind, StreamState},
+    streams::{MediaOrigin, NewStream, Stream, StreamKind, StreamState},
     touch::Touch,
     users::{DeviceInfo, NewUser, Password, Registration, User},
     writer::WriterStats,

@@ -11,9 +11,8 @@ use super::{
     counters,
 };
 
-const COLUMNS: &str = "id, stream, ssrc, kind, device, channel, state, why, start_at, end_at, dialog,
-    rtp_port, rtp_transport, media_server, viewers, viewed_at, bye_pending, close_attempts, created_at,
-    updated_at";
+const COLUMNS: &str = "id, stream, ssrc, kind, device, channel, state, why, start_at, end_at, own_port,
+    invite, dialog, media_ssrc, media_source, close_attempts, created_at, updated_at";
 
 /// Sequence numbers run from 0 to one less than this: the last four digits of an SSRC.
 const SEQUENCES: i64 = 10_000;
@@ -42,20 +41,14 @@ pub struct Stream {
     pub start: Option<i64>,
     /// Where a playback ends.
     pub end: Option<i64>,
-    /// Its dialog, as the text it was given as.
+    /// Whether the media server was asked for a port of its own.
+    pub own_port: bool,
+    /// Its INVITE, as the text it was given as, while that has no final answer.
+    pub invite: Option<String>,
+    /// Its dialog, as the text it was given as, until a BYE has ended it.
     pub dialog: Option<String>,
-    /// The media server's port for it.
-    pub rtp_port: Option<u16>,
-    /// How its media travels.
-    pub rtp_transport: String,
-    /// The media server that takes it.
-    pub media_server: String,
-    /// Viewers when they were last counted.
-    pub viewers: i64,
-    /// When a viewer was last let in; 0 before the first.
-    pub viewed_at: i64,
-    /// Whether the device was answered into a dialog that no BYE has ended yet.
-    pub bye_pending: bool,
+    /// How its media is to be recognised.
+    pub origin: MediaOrigin,
     /// How often its closing was tried.
     pub close_attempts: i64,
     /// When it was asked for.
@@ -105,17 +98,17 @@ pub struct NewStream {
     pub channel: String,
     /// For history: from and to, Unix seconds.
     pub period: Option<(i64, i64)>,
+    /// Whether the media server is going to be asked for a port of its own.
+    pub own_port: bool,
 }
 
-/// Where a stream's media goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The media server's port.
-    pub rtp_port: u16,
-    /// How the media travels.
-    pub rtp_transport: String,
-    /// The media server.
-    pub media_server: String,
+/// What a device's answer says of its media. Empty: nothing that was not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaOrigin {
+    /// The SSRC it names, as GB28181 writes it, if another than ours.
+    pub ssrc: String,
+    /// Where media comes from: address and port.
+    pub source: String,
 }
 
 impl Store {
@@ -141,39 +134,44 @@ impl Store {
         self.change_stream(sql, vec![stream.into().into(), state.into(), why.into()]).await
     }
 
-    /// Stores the dialog of an answered stream, before its ACK is sent; a BYE is owed from then on. The
-    /// stream counts as answered unless it is farther already. False when it is not open.
-    pub async fn set_dialog(&self, stream: impl Into<String>, dialog: String) -> Result<bool> {
-        let sql = "UPDATE streams SET dialog = ?2, bye_pending = 1, state = MAX(state, ?3),
-                   updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
-        self.change_stream(sql, vec![stream.into().into(), dialog.into(), StreamState::Answered.into()]).await
+    /// Stores the INVITE of a stream before it goes out. False when the stream is not open.
+    pub async fn set_invited(&self, stream: impl Into<String>, invite: String) -> Result<bool> {
+        let sql = "UPDATE streams SET invite = ?2, state = MAX(state, ?3), updated_at = unixepoch()
+                   WHERE stream = ?1 AND state < 5";
+        self.change_stream(sql, vec![stream.into().into(), invite.into(), StreamState::Invited.into()]).await
     }
 
-    /// Stores where the media goes. False when the stream is not open.
-    pub async fn set_link(&self, stream: impl Into<String>, link: Link) -> Result<bool> {
-        let sql = "UPDATE streams SET rtp_port = ?2, rtp_transport = ?3, media_server = ?4,
-                   updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
+    /// Stores what the device answered, before its ACK is sent; a BYE is owed from then on. The stream counts
+    /// as answered unless it is farther already. False when it is not open.
+    pub async fn set_answered(
+        &self,
+        stream: impl Into<String>,
+        dialog: String,
+        origin: MediaOrigin,
+    ) -> Result<bool> {
+        let sql = "UPDATE streams SET invite = NULL, dialog = ?2, state = MAX(state, ?3), media_ssrc = ?4,
+                   media_source = ?5, updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
         let values = vec![
             stream.into().into(),
-            link.rtp_port.into(),
-            link.rtp_transport.into(),
-            link.media_server.into(),
+            dialog.into(),
+            StreamState::Answered.into(),
+            origin.ssrc.into(),
+            origin.source.into(),
         ];
         self.change_stream(sql, values).await
     }
 
-    /// Stores how many watch, and when one was last let in. False when the stream is not open.
-    pub async fn set_viewers(&self, stream: impl Into<String>, viewers: i64, viewed_at: i64) -> Result<bool> {
-        let sql = "UPDATE streams SET viewers = ?2, viewed_at = MAX(viewed_at, ?3),
-                   updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
-        self.change_stream(sql, vec![stream.into().into(), viewers.into(), viewed_at.into()]).await
+    /// Stores what a dialog has come to. False when the stream is not open.
+    pub async fn set_dialog(&self, stream: impl Into<String>, dialog: String) -> Result<bool> {
+        let sql = "UPDATE streams SET dialog = ?2, updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
+        self.change_stream(sql, vec![stream.into().into(), dialog.into()]).await
     }
 
-    /// Stores that the dialog is ended: the BYE was answered, came from the device, or will never be. False
-    /// when the stream is not open.
-    pub async fn set_bye_done(&self, stream: impl Into<String>) -> Result<bool> {
-        let sql =
-            "UPDATE streams SET bye_pending = 0, updated_at = unixepoch() WHERE stream = ?1 AND state < 5";
+    /// Stores that nothing is owed to the device any more: its BYE was answered or came from itself, or it
+    /// refused, or it can answer no more. False when the stream is not open.
+    pub async fn set_call_over(&self, stream: impl Into<String>) -> Result<bool> {
+        let sql = "UPDATE streams SET invite = NULL, dialog = NULL, updated_at = unixepoch()
+                   WHERE stream = ?1 AND state < 5";
         self.change_stream(sql, vec![stream.into().into()]).await
     }
 
@@ -194,19 +192,6 @@ impl Store {
     pub async fn open_streams(&self) -> Result<Vec<Stream>> {
         let sql = format!("SELECT {COLUMNS} FROM streams WHERE state < 5 ORDER BY id");
         self.read(move |connection| columns::rows(connection, &sql, ())).await
-    }
-
-    /// Every open stream of a channel, oldest first.
-    pub async fn open_streams_of(&self, channel: impl Into<String>) -> Result<Vec<Stream>> {
-        let channel = channel.into();
-        let sql = format!("SELECT {COLUMNS} FROM streams WHERE channel = ?1 AND state < 5 ORDER BY id");
-        self.read(move |connection| columns::rows(connection, &sql, [&channel])).await
-    }
-
-    /// The channel's live stream, if it has one that is not closing.
-    pub async fn live_of(&self, channel: impl Into<String>) -> Result<Option<Stream>> {
-        let channel = channel.into();
-        self.read(move |connection| live_of(connection, &channel)).await
     }
 
     /// Forgets streams that were closed before `time`, in Unix seconds; how many.
@@ -236,9 +221,11 @@ fn open(connection: &Connection, new: &NewStream) -> Result<Stream> {
     let number: u32 = ssrc.parse().map_err(|_| Error::BadRegion(new.region.clone()))?;
     let stream = format!("{number:08X}");
     let (start, end) = new.period.unzip();
-    let sql = "INSERT INTO streams (stream, ssrc, sequence, kind, device, channel, start_at, end_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let params = params![stream, ssrc, sequence, new.kind, new.device, new.channel, start, end];
+    let sql =
+        "INSERT INTO streams (stream, ssrc, sequence, kind, device, channel, start_at, end_at, own_port)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let NewStream { kind, device, channel, own_port, .. } = new;
+    let params = params![stream, ssrc, sequence, kind, device, channel, start, end, own_port];
     columns::execute(connection, sql, params)?;
     find(connection, &stream)?.ok_or(Error::Missing { what: "stream", id: stream })
 }
@@ -316,13 +303,10 @@ impl FromColumns for Stream {
             why: columns.take()?,
             start: columns.take()?,
             end: columns.take()?,
+            own_port: columns.take()?,
+            invite: columns.take()?,
             dialog: columns.take()?,
-            rtp_port: columns.take()?,
-            rtp_transport: columns.take()?,
-            media_server: columns.take()?,
-            viewers: columns.take()?,
-            viewed_at: columns.take()?,
-            bye_pending: columns.take()?,
+            origin: MediaOrigin { ssrc: columns.take()?, source: columns.take()? },
             close_attempts: columns.take()?,
             created_at: columns.take()?,
             updated_at: columns.take()?,

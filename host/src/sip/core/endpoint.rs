@@ -81,14 +81,26 @@ impl Endpoint {
         self.clients.handle_transport_error(now, peer, &mut self.out);
     }
 
+    /// A request as `request` would send it, so that it can be stored before it goes out.
+    pub fn stamp(&mut self, peer: Peer, request: Request) -> Request {
+        let id = self.names.next_client();
+        self.stamped(id, peer, request)
+    }
+
     /// Sends a request and waits for its answer. From, To, Call-ID and CSeq are the caller's; Via,
-    /// Max-Forwards and User-Agent are added here.
+    /// Max-Forwards and User-Agent are added here. One that has its Via goes out as it is: it was
+    /// stamped, perhaps by an earlier run, whose transaction goes on then.
     pub fn request(&mut self, now: Instant, peer: Peer, request: Request) -> Result<ClientId, Full> {
         if self.pending() >= self.config.max_pending {
             return Err(Full);
         }
-        let id = self.names.next_client();
-        let request = self.stamped(id, peer, request);
+        let (id, request) = match request.headers.via_branch().map(|branch| self.names.adopt(branch)) {
+            Some(id) => (id, request),
+            None => {
+                let id = self.names.next_client();
+                (id, self.stamped(id, peer, request))
+            }
+        };
         self.clients.open(now, peer, id, request, &mut self.out);
         Ok(id)
     }

@@ -1,7 +1,7 @@
 //! The names of transactions: how an answer finds its request, and a repetition its original.
 
 use std::{
-    collections::hash_map::RandomState,
+    collections::{HashMap, hash_map::RandomState},
     hash::{BuildHasher, Hash, Hasher},
     net::IpAddr,
 };
@@ -36,6 +36,8 @@ pub(super) struct ClientKey {
 pub(super) struct Names {
     key: RandomState,
     last: u64,
+    /// Branches that an earlier run gave: as many as it left requests unanswered.
+    adopted: HashMap<String, ClientId>,
 }
 
 impl Names {
@@ -51,8 +53,23 @@ impl Names {
         format!("{MAGIC}{:016x}{:016x}", id.0, self.key.hash_one(id))
     }
 
+    /// The request that has this branch: one that we gave it, or one of an earlier run, whose answers are
+    /// known from now on.
+    pub(super) fn adopt(&mut self, branch: &str) -> ClientId {
+        if let Some(id) = self.client(branch) {
+            return id;
+        }
+        let id = self.next_client();
+        self.adopted.insert(branch.to_owned(), id);
+        id
+    }
+
     /// The request of ours that an answer's branch names.
     pub(super) fn client(&self, branch: &str) -> Option<ClientId> {
+        self.minted(branch).or_else(|| self.adopted.get(branch).copied())
+    }
+
+    fn minted(&self, branch: &str) -> Option<ClientId> {
         let (number, proof) = branch.strip_prefix(MAGIC)?.split_at_checked(16)?;
         let id = ClientId(u64::from_str_radix(number, 16).ok()?);
         (u64::from_str_radix(proof, 16).ok()? == self.key.hash_one(id)).then_some(id)
@@ -169,5 +186,19 @@ mod tests {
         assert_eq!(Names::default().client(&branch), None);
         let forged = branch.replacen("01", "02", 1);
         assert_eq!([&forged, "z9hG4bK", "z9hG4bKé", ""].map(|branch| names.client(branch)), [None; 4]);
+    }
+
+    #[test]
+    fn a_branch_of_an_earlier_run_is_ours_once_it_is_adopted() {
+        let mut earlier = Names::default();
+        let id = earlier.next_client();
+        let branch = earlier.branch(id);
+        let mut names = Names::default();
+        let other = names.next_client();
+        assert_eq!(names.client(&branch), None);
+        let adopted = names.adopt(&branch);
+        assert_eq!((names.client(&branch), names.adopt(&branch)), (Some(adopted), adopted));
+        assert_ne!(adopted, other);
+        assert_eq!(names.adopt(&names.branch(other)), other, "one of this run stays what it is");
     }
 }

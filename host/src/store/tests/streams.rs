@@ -7,6 +7,7 @@ fn live(channel: &str) -> NewStream {
         device: "device".to_owned(),
         channel: channel.to_owned(),
         period: None,
+        own_port: false,
     }
 }
 
@@ -43,13 +44,10 @@ async fn a_stream_is_named_by_its_ssrc() {
         why: String::new(),
         start: Some(100),
         end: Some(200),
+        own_port: false,
+        invite: None,
         dialog: None,
-        rtp_port: None,
-        rtp_transport: String::new(),
-        media_server: String::new(),
-        viewers: 0,
-        viewed_at: 0,
-        bye_pending: false,
+        origin: MediaOrigin::default(),
         close_attempts: 0,
         created_at: opened.created_at,
         updated_at: opened.created_at,
@@ -96,29 +94,35 @@ async fn a_stream_only_moves_forward() {
 #[tokio::test]
 async fn what_is_known_of_a_stream_survives_a_restart() {
     let fixture = Fixture::new();
-    let opened = fixture.open(live("c")).await;
+    let opened = fixture.open(NewStream { own_port: true, ..live("c") }).await;
     let stream = opened.stream.as_str();
-    let link = Link { rtp_port: 30000, rtp_transport: "udp".to_owned(), media_server: "zlm".to_owned() };
-    assert!(fixture.store.set_link(stream, link).await.unwrap());
-    assert!(fixture.store.set_dialog(stream, "{}".to_owned()).await.unwrap());
-    assert!(fixture.store.set_viewers(stream, 3, 900).await.unwrap());
-    assert!(fixture.store.set_viewers(stream, 2, 800).await.unwrap());
-    assert!(fixture.store.count_close_attempt(stream).await.unwrap());
+    assert!(fixture.store.set_invited(stream, "INVITE".to_owned()).await.unwrap());
 
+    let fixture = fixture.reopen().await;
+    let invited = fixture.stream(stream).await;
+    let expected = Stream {
+        state: StreamState::Invited,
+        own_port: true,
+        invite: Some("INVITE".to_owned()),
+        updated_at: invited.updated_at,
+        ..opened.clone()
+    };
+    assert_eq!(invited, expected);
+
+    let origin = MediaOrigin { ssrc: "0703001718".to_owned(), source: "192.0.2.7:30000".to_owned() };
+    assert!(fixture.store.set_answered(stream, "first".to_owned(), origin.clone()).await.unwrap());
+    assert!(fixture.store.set_dialog(stream, "second".to_owned()).await.unwrap());
+    assert!(fixture.store.count_close_attempt(stream).await.unwrap());
     let fixture = fixture.reopen().await;
     let streams = fixture.store.open_streams().await.unwrap();
     let expected = Stream {
         state: StreamState::Answered,
-        dialog: Some("{}".to_owned()),
-        rtp_port: Some(30000),
-        rtp_transport: "udp".to_owned(),
-        media_server: "zlm".to_owned(),
-        viewers: 2,
-        viewed_at: 900,
-        bye_pending: true,
+        invite: None,
+        dialog: Some("second".to_owned()),
+        origin,
         close_attempts: 1,
         updated_at: streams[0].updated_at,
-        ..opened.clone()
+        ..expected
     };
     assert_eq!(streams, [expected]);
 }
@@ -128,15 +132,18 @@ async fn a_late_answer_leaves_a_closing_stream_closing_but_owes_a_bye() {
     let fixture = Fixture::new();
     let stream = fixture.open(live("c")).await.stream;
     fixture.state(&stream, StreamState::Closing).await;
-    assert!(fixture.store.set_dialog(stream.as_str(), "{}".to_owned()).await.unwrap());
+    let answered =
+        |dialog: &str| fixture.store.set_answered(stream.as_str(), dialog.to_owned(), MediaOrigin::default());
+    assert!(answered("{}").await.unwrap());
     let late = fixture.stream(&stream).await;
-    assert_eq!((late.state, late.bye_pending), (StreamState::Closing, true));
-    assert!(fixture.store.set_bye_done(stream.as_str()).await.unwrap());
-    assert!(!fixture.stream(&stream).await.bye_pending);
+    assert_eq!((late.state, late.dialog.as_deref()), (StreamState::Closing, Some("{}")));
+    assert!(fixture.store.set_call_over(stream.as_str()).await.unwrap());
+    assert_eq!(fixture.stream(&stream).await.dialog, None);
 
     fixture.state(&stream, StreamState::Closed).await;
+    assert!(!answered("other").await.unwrap());
     assert!(!fixture.store.set_dialog(stream.as_str(), "other".to_owned()).await.unwrap());
-    assert_eq!(fixture.stream(&stream).await.dialog.as_deref(), Some("{}"));
+    assert_eq!(fixture.stream(&stream).await.dialog, None);
 }
 
 #[tokio::test]
@@ -146,15 +153,13 @@ async fn a_channel_has_one_live_stream_until_it_closes() {
     let refused = fixture.store.open_stream(live("c")).await.unwrap_err();
     assert_eq!(refused.to_string(), format!("channel c already has the live stream {first}"));
     let playback = fixture.open(history("c")).await.stream;
-    fixture.open(live("another")).await;
-    assert_eq!(fixture.store.live_of("c").await.unwrap().unwrap().stream, first);
+    let another = fixture.open(live("another")).await.stream;
 
     fixture.state(&first, StreamState::Closing).await;
-    assert_eq!(fixture.store.live_of("c").await.unwrap(), None);
     let second = fixture.open(live("c")).await.stream;
-    let streams = fixture.store.open_streams_of("c").await.unwrap();
+    let streams = fixture.store.open_streams().await.unwrap();
     let names: Vec<_> = streams.into_iter().map(|stream| stream.stream).collect();
-    assert_eq!(names, [first, playback, second]);
+    assert_eq!(names, [first, playback, another, second]);
 }
 
 #[tokio::test]
@@ -181,8 +186,8 @@ async fn all_sequence_numbers_can_be_in_use() {
         .store
         .write(|connection| {
             let sql = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-                       INSERT INTO streams (stream, ssrc, sequence, kind, device, channel)
-                       SELECT printf('%08X', i), '', i, 'history', '', '' FROM n WHERE i <> 4711";
+                       INSERT INTO streams (stream, ssrc, sequence, kind, device, channel, own_port)
+                       SELECT printf('%08X', i), '', i, 'history', '', '', 0 FROM n WHERE i <> 4711";
             Ok(connection.execute(sql, [])?)
         })
         .await

@@ -308,3 +308,25 @@ fn via_names_the_transport_and_the_address_that_the_device_knows() {
     assert_eq!(via(Config::default(), device_on_tcp()).as_deref(), Some("SIP/2.0/TCP 192.0.2.1:5060;rport"));
     assert_eq!(via(advertised, device()).as_deref(), Some("SIP/2.0/UDP gateway.example:5062;rport"));
 }
+
+/// The gateway was killed while a device rang: its INVITE goes on where it was, and what was answered meanwhile is
+/// heard. Before, the 2xx was nobody's, and the camera sent for as long as it liked.
+#[test]
+fn an_invite_of_an_earlier_run_goes_on_with_its_branch() {
+    let mut earlier = Agent::new();
+    let sent = earlier.endpoint.stamp(device(), request(Method::Invite));
+    let mut agent = Agent::new();
+    let stray = answer(&sent, 200);
+    agent.hear(stray.clone());
+    assert_eq!((agent.told(), agent.endpoint.counts().stray), (vec![], 1));
+
+    let id = agent.endpoint.request(agent.now, device(), sent.clone()).expect("there is room");
+    assert_eq!(agent.last_request(), sent, "the same INVITE again");
+    agent.endpoint.cancel(agent.now, id);
+    agent.hear(answer(&sent, 100));
+    assert_eq!(agent.last_request().headers.get("Via"), sent.headers.get("Via"), "CANCEL has its branch");
+    agent.hear(stray);
+    let told = agent.told();
+    assert_eq!(told.last(), Some(&(0.0, "answer 200".to_owned())), "{told:?}");
+    assert!(agent.endpoint.acknowledge(id, request(Method::Ack)));
+}
