@@ -73,7 +73,10 @@ impl Gateway {
             return;
         }
         match self.0.store.set_state(stream.id.to_string(), StreamState::Closed, None).await {
-            Ok(_) => self.0.streams.remove(stream.id),
+            Ok(_) => {
+                self.0.streams.remove(stream.id);
+                self.await_file_of(stream.id).await;
+            }
             Err(error) => {
                 tracing::error!(stream.id = %stream.id, %error, "a closed stream stays open in the store");
                 self.0.streams.try_again(stream.id, self.retry_wait(), ATTEMPTS);

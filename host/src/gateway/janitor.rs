@@ -106,7 +106,7 @@ impl Gateway {
         let now = Instant::now();
         for stream in before {
             match there.get(&stream.id) {
-                Some(readers) => self.has_media(&stream, *readers, now).await,
+                Some(medium) => self.has_media(&stream, medium, now).await,
                 None if stream.stage == Stage::Flowing => {
                     self.0.streams.update(stream.id, |stream| stream.wait_until(now + LAPSE));
                 }
@@ -120,9 +120,14 @@ impl Gateway {
     }
 
     /// A stream that has media goes on. Nobody may have told us while we were away that its last viewer left.
-    async fn has_media(&self, stream: &Stream, readers: u32, now: Instant) {
+    async fn has_media(&self, stream: &Stream, medium: &Medium, now: Instant) {
         self.flows(stream.id).await;
-        let idle = readers == 0 && stream.stage == Stage::Flowing && self.0.config.stream.idle_close;
+        if !medium.is_recording_mp4 {
+            self.record_again(stream.id).await;
+        }
+        let idle = medium.total_reader_count == 0
+            && stream.stage == Stage::Flowing
+            && self.0.config.stream.idle_close;
         if idle && !self.is_recorded(stream.id).await {
             self.wait_for_viewer(stream.id, now);
         }
@@ -153,9 +158,8 @@ impl Gateway {
     }
 }
 
-/// How many viewers each stream has that came by RTP.
-fn by_stream(media: &[Medium]) -> HashMap<StreamId, u32> {
+/// What came by RTP, each stream once.
+fn by_stream(media: &[Medium]) -> HashMap<StreamId, &Medium> {
     let ours = media.iter().filter(|medium| medium.app == media::APP && medium.origin_type == RTP_PUSH);
-    ours.filter_map(|medium| Some((StreamId::parse(&medium.stream).ok()?, medium.total_reader_count)))
-        .collect()
+    ours.filter_map(|medium| Some((StreamId::parse(&medium.stream).ok()?, medium))).collect()
 }

@@ -10,6 +10,7 @@
 //! | `playback` | recordings on the device, played and listed |
 //! | `timeline` | recorded periods joined, clipped and split by day |
 //! | `record` | streams recorded at the media server |
+//! | `lost` | recordings whose file nobody told of |
 //! | `live` | play: one live stream a channel |
 //! | `invite` | opening a media session, along the standard's sequence chart |
 //! | `call` | an INVITE, until nobody can answer it any more |
@@ -36,6 +37,7 @@ mod hook;
 mod invite;
 mod janitor;
 mod live;
+mod lost;
 mod outbound;
 mod permit;
 mod playback;

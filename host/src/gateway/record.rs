@@ -84,14 +84,19 @@ impl Gateway {
 
     async fn begin_recording(&self, new: NewRecording) -> Result<String, Error> {
         let row = self.0.store.start_recording(new).await?;
-        let longest = u32::try_from(row.limit).ok().map(|limit| limit.saturating_add(SLACK_SECS));
-        if let Err(error) = self.0.media.start_record(&row.stream, longest, None).await {
+        if let Err(error) = self.start_record(&row).await {
             self.0.store.fail_recording(row.id, error.to_string()).await?;
             return Err(error.into());
         }
         tracing::info!(stream.id = row.stream, recording.id = row.id, "recording");
         self.end_at_limit(&row);
         Ok(row.id)
+    }
+
+    /// Tells the media server to record. Again is no harm.
+    pub(super) async fn start_record(&self, row: &Recording) -> Result<(), media::Error> {
+        let longest = u32::try_from(row.limit).ok().map(|limit| limit.saturating_add(SLACK_SECS));
+        self.0.media.start_record(&row.stream, longest, None).await
     }
 
     /// Ends a recording, named by its own id or its stream's; the file's URL.
@@ -106,7 +111,11 @@ impl Gateway {
         }
         let mut told = self.0.recordings.wait_for(&row.id);
         let gateway = self.clone();
-        let ending = self.0.tasks.spawn(async move { gateway.end_recording(&row).await });
+        let ending = self.0.tasks.spawn(async move {
+            gateway.end_recording(&row).await?;
+            gateway.await_file(row, false);
+            Ok::<(), Error>(())
+        });
         ending.await.map_err(|error| Error::Internal(error.to_string()))??;
         let patience = Duration::from_secs(self.0.config.record.file_timeout_secs);
         let came = timeout(patience, told.wait_for(Option::is_some)).await.is_ok();
@@ -127,7 +136,7 @@ impl Gateway {
     }
 
     /// Tells the media server to stop. Again is no harm.
-    async fn end_recording(&self, row: &Recording) -> Result<(), Error> {
+    pub(super) async fn end_recording(&self, row: &Recording) -> Result<(), Error> {
         self.0.store.stop_recording(row.id.as_str()).await?;
         match self.0.media.stop_record(&row.stream).await {
             // The stream is gone, and its file with it or on its way.
@@ -137,7 +146,7 @@ impl Gateway {
     }
 
     /// Ends a recording when its time is over.
-    fn end_at_limit(&self, row: &Recording) {
+    pub(super) fn end_at_limit(&self, row: &Recording) {
         let Ok(limit) = u64::try_from(row.limit) else { return };
         let spent = u64::try_from(clock::seconds() - row.started).unwrap_or_default();
         let left = Duration::from_secs(limit.saturating_sub(spent));
@@ -157,6 +166,7 @@ impl Gateway {
         if let Err(error) = self.end_recording(row).await {
             tracing::warn!(recording.id = row.id, %error, "a recording could not be ended at its limit");
         }
+        self.await_file(row.clone(), false);
     }
 
     /// Whether a file of the stream is being written. A store that cannot say keeps nothing alive.
@@ -167,17 +177,7 @@ impl Gateway {
     /// Takes up the recordings that were running when the gateway last ran.
     pub(super) async fn resume_recordings(&self) -> Result<(), Error> {
         for row in self.0.store.open_recordings().await? {
-            match row.state {
-                RecordingState::Stopping => {
-                    let gateway = self.clone();
-                    self.in_background(async move {
-                        if let Err(error) = gateway.end_recording(&row).await {
-                            tracing::warn!(recording.id = row.id, %error, "a recording could not be ended");
-                        }
-                    });
-                }
-                _ => self.end_at_limit(&row),
-            }
+            self.resume_recording(row);
         }
         Ok(())
     }
@@ -191,20 +191,33 @@ impl Gateway {
     }
 
     async fn take_file(&self, hook: OnRecordMp4) -> Result<(), Error> {
-        let Some(row) = self.0.store.recording_of(hook.stream.as_str()).await? else {
-            tracing::debug!(stream.id = hook.stream, "a file that no recording waits for");
-            return Ok(());
-        };
+        let stream = hook.stream.clone();
         let file = recorded(hook);
-        if row.state == RecordingState::Recording
-            && self.0.media.is_recording(&row.stream).await.unwrap_or(false)
-        {
-            self.0.store.add_recorded_file(part_of(&row), file).await?;
+        if self.0.store.recorded_urls(stream.as_str()).await?.contains(&file.url) {
+            tracing::debug!(stream.id = stream, "a file that is known already");
             return Ok(());
         }
-        // Stored before anybody is told, so that whoever asks next finds it.
+        let Some(row) = self.0.store.recording_for_file(stream.as_str()).await? else {
+            tracing::debug!(stream.id = stream, "a file that no recording waits for");
+            return Ok(());
+        };
+        if row.state == RecordingState::Recording && self.0.media.is_recording(&stream).await.unwrap_or(false)
+        {
+            return self.keep_part(&row, file).await;
+        }
+        self.finish_recording(&row, file).await
+    }
+
+    /// A file of a recording that goes on.
+    pub(super) async fn keep_part(&self, row: &Recording, file: RecordedFile) -> Result<(), Error> {
+        self.0.store.add_recorded_file(part_of(row), file).await?;
+        Ok(())
+    }
+
+    /// The file of a recording that has ended: stored before anybody is told, so that whoever asks next finds it.
+    pub(super) async fn finish_recording(&self, row: &Recording, file: RecordedFile) -> Result<(), Error> {
         let url = self.file_url(&file.url);
-        let told = self.told_of(&row, &url);
+        let told = self.told_of(row, &url);
         let (awaited, events) =
             if self.0.recordings.is_awaited(&row.id) { (true, Vec::new()) } else { (false, told.clone()) };
         self.0.store.finish_recording(row.id.as_str(), file, events).await?;

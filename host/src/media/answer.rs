@@ -49,6 +49,18 @@ pub struct Medium {
     pub tracks: Vec<Track>,
 }
 
+/// Recorded files of one day.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct RecordFiles {
+    /// Where they are, as the media server sees it, with a slash at its end.
+    #[serde(rename = "rootPath")]
+    pub folder: String,
+    /// Their names.
+    #[serde(rename = "paths")]
+    pub names: Vec<String>,
+}
+
 /// The connection that brings a stream.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]

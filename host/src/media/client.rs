@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{
-    APP, Error, Medium, Result, RtpInfo, RtpServer, VHOST, Version,
+    APP, Error, Medium, RecordFiles, Result, RtpInfo, RtpServer, VHOST, Version,
     answer::{Changed, Closed, Data, Exist, Head, Hit, Nothing, Outcome, Port, Status},
 };
 
@@ -182,6 +182,13 @@ impl MediaServer {
     /// Errors: [`Error::NotFound`].
     pub async fn is_recording(&self, stream: &str) -> Result<bool> {
         self.call::<Status>("isRecording", record(stream)).await.map(|answer| answer.status)
+    }
+
+    /// The finished MP4 files of a stream and a day, `2026-11-22` in its own zone, in no order; the one that is being
+    /// written is not among them.
+    pub async fn record_files(&self, stream: &str, day: &str) -> Result<RecordFiles> {
+        let params = json!({ "vhost": VHOST, "app": APP, "stream": stream, "period": day });
+        self.call::<Data<_>>("getMP4RecordFile", params).await.map(|answer| answer.data)
     }
 
     /// Its configuration, keys as in its file (`hook.on_play`). The API secret is among them.

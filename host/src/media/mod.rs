@@ -16,7 +16,7 @@ mod reply;
 mod tests;
 
 pub use self::{
-    answer::{Medium, OriginSock, RtpInfo, RtpServer, Track, Version},
+    answer::{Medium, OriginSock, RecordFiles, RtpInfo, RtpServer, Track, Version},
     client::{MediaServer, OpenRtp, TcpMode, Timeouts},
     error::{Error, Result},
     hook::{

@@ -128,6 +128,29 @@ impl Store {
         self.read(move |connection| recording_of(connection, &stream)).await
     }
 
+    /// The recording that a new file of a stream belongs to: the one that is running or being ended, else the last
+    /// one that seemed to have no file.
+    pub async fn recording_for_file(&self, stream: impl Into<String>) -> Result<Option<Recording>> {
+        let stream = stream.into();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM recordings WHERE stream = ?1 AND state = 'failed' ORDER BY started DESC LIMIT 1"
+        );
+        self.read(move |connection| match recording_of(connection, &stream)? {
+            Some(open) => Ok(Some(open)),
+            None => columns::row(connection, &sql, [&stream]),
+        })
+        .await
+    }
+
+    /// The files of a stream that are known, deleted ones too: their paths as the media server's URLs have them.
+    pub async fn recorded_urls(&self, stream: impl Into<String>) -> Result<Vec<String>> {
+        let stream = stream.into();
+        let sql = format!("SELECT {COLUMNS} FROM recordings WHERE stream = ?1 AND url <> ''");
+        let rows: Vec<Recording> =
+            self.read(move |connection| columns::rows(connection, &sql, [&stream])).await?;
+        Ok(rows.into_iter().map(|row| row.file.url).collect())
+    }
+
     /// Every recording whose file is still to come, oldest first.
     pub async fn open_recordings(&self) -> Result<Vec<Recording>> {
         let sql = format!(

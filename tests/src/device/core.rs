@@ -26,6 +26,8 @@ const REMEMBERED: usize = 256;
 pub(super) struct Core {
     pub(super) config: DeviceConfig,
     pub(super) events: Journal<DeviceEvent>,
+    /// Final answers to INVITE wait while this says so.
+    pub(super) held: watch::Sender<bool>,
     // Never held across an await.
     state: Mutex<State>,
 }
@@ -70,7 +72,8 @@ impl Core {
             sn: random::number() % 10_000,
             tasks: Vec::new(),
         };
-        let core = Arc::new(Self { config, events: Journal::default(), state: Mutex::new(state) });
+        let (events, held) = (Journal::default(), watch::Sender::new(false));
+        let core = Arc::new(Self { config, events, held, state: Mutex::new(state) });
         core.spawn(listen(Arc::clone(&core), reader));
         Ok(core)
     }

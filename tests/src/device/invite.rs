@@ -238,6 +238,8 @@ impl Session {
             self.respond(Message::response(&self.invite, 180)).await;
         }
         tokio::time::sleep(self.behaviour.answer_delay).await;
+        // The sender lives as long as the device.
+        let _ = self.core.held.subscribe().wait_for(|held| !held).await;
         match self.behaviour.answer {
             Answer::Accept => {}
             Answer::OnlyTrying | Answer::Silent => return std::future::pending().await,

@@ -150,6 +150,11 @@ impl Device {
         self.core.with(|state| change(&mut state.behaviour));
     }
 
+    /// Keeps final answers to INVITE back, or lets them go: those that wait go out at once.
+    pub fn hold_answers(&self, held: bool) {
+        self.core.held.send_replace(held);
+    }
+
     /// Changes a channel's `<Status>`, as the next catalog will say it. Unknown channels change nothing.
     pub fn set_channel_status(&self, channel: &str, status: &str) {
         self.core.with(|state| {

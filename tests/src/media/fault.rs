@@ -9,6 +9,8 @@ pub enum Fault {
     Hang,
     /// It is done, but the answer is HTTP 500: the caller cannot know.
     Lost,
+    /// It is done, but nothing is answered.
+    Mute,
     /// Nothing is done; this HTTP status is answered.
     Status(u16),
 }

@@ -9,7 +9,8 @@ use super::{
     server::{Asked, FakeServer},
 };
 use crate::media::{
-    MediaServer, Medium, OpenRtp, OriginSock, Result, RtpInfo, RtpServer, TcpMode, Track, Version,
+    MediaServer, Medium, OpenRtp, OriginSock, RecordFiles, Result, RtpInfo, RtpServer, TcpMode, Track,
+    Version,
 };
 
 /// What `call` makes of the recorded answer, and what it asked for it.
@@ -35,6 +36,19 @@ async fn replay_exactly<T>(name: &str, call: impl AsyncFnOnce(MediaServer) -> Re
 
 fn open(stream_id: &str, tcp_mode: TcpMode, ssrc: Option<u32>) -> OpenRtp {
     OpenRtp { stream_id: stream_id.to_owned(), tcp_mode, ssrc, port: 0 }
+}
+
+#[tokio::test]
+async fn the_files_of_a_day_are_listed() {
+    let listed = replay_exactly("getMP4RecordFile.files", async |zlm| {
+        zlm.record_files("0BEBC201", "2026-11-22").await
+    });
+    let names = ["2026-11-22-06-09-27-1.mp4", "2026-11-22-06-09-21-0.mp4", "2026-11-22-06-09-33-2.mp4"];
+    let expected = RecordFiles {
+        folder: "/zlm/www/record/rtp/0BEBC201/2026-11-22/".to_owned(),
+        names: names.map(str::to_owned).to_vec(),
+    };
+    assert_eq!(listed.await, expected);
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ CREATE TABLE recordings (
     why        TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX recordings_open ON recordings (stream) WHERE state IN ('recording', 'stopping');
+CREATE INDEX recordings_of_stream ON recordings (stream, started);
 CREATE INDEX recordings_over ON recordings (started) WHERE state IN ('deleted', 'failed');
 CREATE INDEX recordings_done ON recordings (start_at, id) WHERE state = 'done';
 

@@ -103,7 +103,7 @@ async fn call(
     let answer = match &fault {
         Some(Fault::Code(code, message)) => Some(Err(Failure { code: *code, message: message.clone() })),
         Some(Fault::Hang | Fault::Status(_)) => None,
-        Some(Fault::Lost) | None => match dispatch(&core, &name, &params).await {
+        Some(Fault::Lost | Fault::Mute) | None => match dispatch(&core, &name, &params).await {
             Some(answer) => Some(answer),
             None => return not_found(),
         },
@@ -112,7 +112,7 @@ async fn call(
     let answer = answer.map(render);
     core.calls.push(ApiCall { name, params: params.0, answer: answer.clone() });
     match (fault, answer) {
-        (Some(Fault::Hang), _) => std::future::pending().await,
+        (Some(Fault::Hang | Fault::Mute), _) => std::future::pending().await,
         (Some(Fault::Status(status)), _) => {
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
@@ -134,6 +134,7 @@ async fn dispatch(core: &Arc<Core>, name: &str, params: &Params) -> Option<Answe
         "close_streams" => Ok(stream::close_many(core, params)),
         "connectRtpServer" => rtp::connect(core, params).await,
         "getAllSession" => Ok(session::all(core, params)),
+        "getMP4RecordFile" => Ok(stream::record_files(core, params)),
         "getMediaInfo" => stream::info(core, params),
         "getMediaList" => Ok(stream::list(core, params)),
         "getMediaPlayerList" => session::players(core, params),

@@ -103,6 +103,19 @@ pub(super) fn is_recording(core: &Arc<Core>, params: &Params) -> Answer {
     Ok(json!({"status": status}))
 }
 
+/// The files of a day; of a month its days.
+pub(super) fn record_files(core: &Core, params: &Params) -> Value {
+    let key = key(params);
+    let period = params.get("period").unwrap_or_default();
+    let stream = core.record_root.join("record").join(&key.app).join(&key.stream);
+    let is_day = period.len() == "2026-11-22".len();
+    let folder = if is_day { stream.join(period) } else { stream };
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| is_day || name.starts_with(period)).collect();
+    json!({"data": {"paths": names, "rootPath": format!("{}/", folder.display())}})
+}
+
 /// The registered stream that a recording call names.
 fn recorded(core: &Core, params: &Params) -> Result<Key, Failure> {
     params.need(&["type", "vhost", "app", "stream"], "\"type\",\"vhost\",\"app\",\"stream\"")?;
