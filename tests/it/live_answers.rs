@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sluice_tests::device::{Answer, DeviceEvent};
-use sluice_tests::site::Site;
+use sluice_tests::device::{Answer, Device, DeviceEvent};
+use sluice_tests::site::{Issued, Site};
 
 use crate::live_steps::{
     State, flows, hung_up, invited, last_stream, over, play, play_in_vain, reaches, received, state_of, stop,
@@ -55,15 +55,21 @@ async fn it_refuses() -> anyhow::Result<()> {
     flows(&site, &stream, 20).await
 }
 
-/// A device that said nothing gets no CANCEL (RFC 3261 §9.1).
+/// A device that said nothing gets no CANCEL (RFC 3261 §9.1). It may have heard us all the same, so that its stream
+/// is not closed for certain before the INVITE's 32 seconds are over (§17.1.1.2, Timer B).
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_nothing() -> anyhow::Result<()> {
     let site = impatient("each").await?;
     let (issued, device) = site.online(1, |_| {}).await?;
     device.behave(|device| device.answer = Answer::Silent);
     assert_eq!(play_in_vain(&site, &issued).await?, timed_out());
-    over(&site, &device, &last_stream(&site, &issued)?).await?;
+    let stream = last_stream(&site, &issued)?;
+    assert_eq!((state_of(&site, &stream), site.zlm.servers()), (Some(State::Closing), vec![]));
     assert!(received(&device, "INVITE").len() > 1, "it is asked more than once");
+    if reaches(&site, &stream, State::Closed).await.is_err() {
+        reaches(&site, &stream, State::Closed).await?;
+    }
+    over(&site, &device, &stream).await?;
     assert_eq!(received(&device, "CANCEL"), []);
     Ok(())
 }
@@ -115,16 +121,26 @@ async fn it_accepts_when_we_have_given_up() -> anyhow::Result<()> {
 async fn it_accepts_when_the_stream_is_stopped_already() -> anyhow::Result<()> {
     let site = Site::start().await?;
     let (issued, device) = site.online(1, |_| {}).await?;
-    device.behave(|device| device.answer_delay = Duration::from_millis(700));
-    let (played, stopped) = tokio::join!(play_in_vain(&site, &issued), async {
-        invited(&device).await?;
-        stop(&site, &last_stream(&site, &issued)?).await
+    device.behave(|device| {
+        device.answer_delay = Duration::from_millis(700);
+        device.ignore_cancel = true;
     });
-    assert_eq!(stopped?, "");
-    let stream = last_stream(&site, &issued)?;
-    assert_eq!(played?, (400, "1002".to_owned(), format!("视频流不存在 (no stream {stream})")));
+    let stream = stopped_while_it_rings(&site, &issued, &device).await?;
     hung_up(&device).await?;
     over(&site, &device, &stream).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_rings_when_the_stream_is_stopped() -> anyhow::Result<()> {
+    let site = Site::start_with(|settings| settings.rtp_ports = "each").await?;
+    let (issued, device) = site.online(1, |_| {}).await?;
+    device.hold_answers(true);
+    let stream = stopped_while_it_rings(&site, &issued, &device).await?;
+    let cancelled = DeviceEvent::Cancelled { call_id: invited(&device).await?, matched: true };
+    device.wait_for(|event| *event == cancelled).await?;
+    over(&site, &device, &stream).await?;
+    assert_eq!(received(&device, "BYE"), []);
+    Ok(())
 }
 
 /// Without its ACK a device repeats the 200 and gives up after 32 s; so it is sent whatever the SDP says.
@@ -193,6 +209,18 @@ async fn it_has_a_bad_line() -> anyhow::Result<()> {
     flows(&site, &second, 20).await?;
     assert_eq!(state_of(&site, &first), Some(State::Closed));
     Ok(())
+}
+
+/// One caller plays, another stops what is not there yet; the stream's id.
+async fn stopped_while_it_rings(site: &Site, issued: &Issued, device: &Device) -> anyhow::Result<String> {
+    let (played, stopped) = tokio::join!(play_in_vain(site, issued), async {
+        invited(device).await?;
+        stop(site, &last_stream(site, issued)?).await
+    });
+    assert_eq!(stopped?, "");
+    let stream = last_stream(site, issued)?;
+    assert_eq!(played?, (400, "1002".to_owned(), format!("视频流不存在 (no stream {stream})")));
+    Ok(stream)
 }
 
 /// A gateway that waits for a device for one second.

@@ -1,108 +1,14 @@
 //! The gateway's process ends, by force or by request, and starts again: nobody is to notice.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sluice_tests::device::{Credentials, Device, DeviceConfig, DeviceEvent, Transport};
+use sluice_tests::device::{Credentials, Device, DeviceEvent, Transport};
 use sluice_tests::journal::PATIENCE;
-use sluice_tests::media::{FakeZlm, ZlmConfig};
-use sluice_tests::site::{Notified, PASSWORD, Process, Settings, wait_for};
-use tempfile::TempDir;
+use sluice_tests::site::{Notified, PASSWORD, wait_for};
 use tokio::time::timeout;
 
-use crate::binary;
-
-/// A media server and a folder that outlive the gateway, and where the gateway is to listen each time.
-struct House {
-    zlm: FakeZlm,
-    settings: Settings,
-    folder: TempDir,
-    binary: PathBuf,
-}
-
-impl House {
-    /// Starts a gateway for the first time; from then on it always takes the same ports.
-    async fn start(change: impl FnOnce(&mut Settings)) -> anyhow::Result<(Self, Process)> {
-        let zlm = FakeZlm::start(ZlmConfig {
-            hook_query: Some("token=hook-token".to_owned()),
-            ..Default::default()
-        });
-        let zlm = zlm.await.context("the media server does not start")?;
-        let mut settings = Settings::new(&zlm)?;
-        change(&mut settings);
-        let mut house = Self { zlm, settings, folder: tempfile::tempdir()?, binary: binary::gateway()? };
-        let process = house.open().await?;
-        house.settings.http = process.http.to_string();
-        house.settings.udp = process.sip.to_string();
-        house.settings.tcp = process.sip_tcp.to_string();
-        house.zlm.set_hook_base(&format!("http://{}/index/hook", process.http));
-        Ok((house, process))
-    }
-
-    async fn open(&self) -> anyhow::Result<Process> {
-        Process::start(&self.binary, &self.settings, self.folder.path()).await
-    }
-
-    /// Waits until the gateway was told that the media of `stream` came.
-    async fn flows(&self, stream: &str) -> anyhow::Result<()> {
-        let registered = |body: &serde_json::Value| body["stream"] == stream && body["regist"] == true;
-        self.zlm.wait_hook("on_stream_changed", registered).await?;
-        Ok(())
-    }
-
-    /// Whether the catalog told that `channel` is ON.
-    fn is_on(&self, channel: &str) -> bool {
-        let path = self.folder.path().join("sluice.db");
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let status = rusqlite::Connection::open_with_flags(path, flags).and_then(|database| {
-            let sql = "SELECT status FROM channels WHERE deviceid = ?1";
-            database.query_row(sql, [channel], |row| row.get::<_, String>(0))
-        });
-        status.is_ok_and(|status| status == "ON")
-    }
-
-    /// Issues a device with one channel, and makes it.
-    async fn device(
-        &self,
-        process: &Process,
-        change: impl FnOnce(&mut DeviceConfig),
-    ) -> anyhow::Result<(Device, String)> {
-        let id = issue_user(process).await?;
-        let channel = process.api.get(&format!("/users/{id}/devices"), &[]).await?.ok()?;
-        let channel = channel["deviceid"].as_str().context("an id")?.to_owned();
-        let mut config = DeviceConfig::recorder(&id, PASSWORD, process.sip, [channel.clone()]);
-        change(&mut config);
-        Ok((config.start().await?, channel))
-    }
-
-    /// As [`device`](Self::device), registered and with its channel known.
-    async fn online(
-        &self,
-        process: &Process,
-        change: impl FnOnce(&mut DeviceConfig),
-    ) -> anyhow::Result<(Device, String)> {
-        let (device, channel) = self.device(process, change).await?;
-        assert_eq!(device.register().await?.status, 200);
-        wait_for(|| async { self.is_on(&channel) }).await?;
-        Ok((device, channel))
-    }
-}
-
-async fn issue_user(process: &Process) -> anyhow::Result<String> {
-    let user = process.api.get("/users", &[("pwd", PASSWORD)]).await?.ok()?;
-    Ok(user["deviceid"].as_str().context("an id")?.to_owned())
-}
-
-async fn play(process: &Process, channel: &str) -> anyhow::Result<String> {
-    let stream = process.api.get(&format!("/devices/{channel}/play"), &[]).await?.ok()?;
-    Ok(stream["ssrc"].as_str().context("a stream id")?.to_owned())
-}
-
-async fn stop(process: &Process, stream: &str) -> anyhow::Result<()> {
-    assert_eq!(process.api.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?, "");
-    Ok(())
-}
+use crate::house::{House, issue_user, play, stop};
 
 /// How often a device registered or was asked for its catalog since `mark`.
 fn since(device: &Device, mark: usize) -> (usize, usize) {
