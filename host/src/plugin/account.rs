@@ -53,6 +53,11 @@ impl Account {
         }
     }
 
+    /// Books what was wrong with an answer that could be used all the same.
+    pub(super) fn book_beside(&self, fault: Fault) {
+        self.book(0, now(), &Err::<(), _>(fault));
+    }
+
     pub(super) fn figures(&self) -> Figures {
         self.meters.figures(&self.plugin)
     }

@@ -1,8 +1,12 @@
 //! Answers held against the contract: what a plugin must not say is mended where `wit/` says how, and is
 //! its fault elsewhere.
 
+use std::collections::HashSet;
+
 use super::{
     auth::{Challenge, Verdict},
+    cleanup::{Deletion, Sweep},
+    error::Fault,
     notify::HttpRequest,
     sign,
     types::Refusal,
@@ -55,6 +59,18 @@ pub(super) fn requests(requests: Vec<HttpRequest>) -> Result<Vec<HttpRequest>, S
     Ok(requests)
 }
 
+/// An answer of `cleanup.select`: what of it stands on the page, and the fault that lies in the rest.
+pub(super) fn selection(sweep: &Sweep, chosen: Vec<Deletion>) -> (Vec<Deletion>, Option<Fault>) {
+    let mut page: HashSet<&str> = sweep.recordings.iter().map(|recording| &*recording.id).collect();
+    let all = chosen.len();
+    let chosen = chosen.into_iter().filter(|deletion| page.remove(&*deletion.id));
+    let chosen: Vec<_> =
+        chosen.map(|Deletion { id, reason }| Deletion { id, reason: phrase(&reason) }).collect();
+    let strange = all - chosen.len();
+    let fault = (strange > 0).then(|| Fault::Answer(format!("{strange} ids are not on the page, or twice")));
+    (chosen, fault)
+}
+
 /// One line of at most 128 bytes.
 fn phrase(reason: &str) -> String {
     let mut end = reason.len().min(128);
@@ -67,6 +83,7 @@ fn phrase(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::cleanup::{Disk, Recording};
 
     fn refuse(status: u16, reason: &str) -> Verdict {
         Verdict::Refuse(Refusal { status, reason: reason.into() })
@@ -101,6 +118,36 @@ mod tests {
         ] {
             assert!(admission(bad.clone()).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_selection_holds_what_is_on_the_page_once() {
+        let recording = |id: &str| Recording {
+            id: id.into(),
+            stream: "0BEBC201".into(),
+            channel: "37070000081318000001".into(),
+            path: "rtp/0BEBC201/2026-11-22/a.mp4".into(),
+            size: 1,
+            start: 1,
+            end: 2,
+            attributes: vec![],
+        };
+        let sweep = Sweep {
+            now: 3,
+            disk: Disk { total: 2, free: 1 },
+            recordings: vec![recording("a"), recording("b")],
+            more: false,
+            attributes: vec![],
+        };
+        let deletion = |id: &str, reason: &str| Deletion { id: id.into(), reason: reason.into() };
+        assert_eq!(selection(&sweep, vec![]), (vec![], None));
+        assert_eq!(
+            selection(&sweep, vec![deletion("b", "old\nforged"), deletion("a", "")]),
+            (vec![deletion("b", "old forged"), deletion("a", "")], None)
+        );
+        let strange = vec![deletion("c", "not there"), deletion("a", "first"), deletion("a", "again")];
+        let fault = Fault::Answer("2 ids are not on the page, or twice".into());
+        assert_eq!(selection(&sweep, strange), (vec![deletion("a", "first")], Some(fault)));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) struct Indices {
 pub(super) struct Exports {
     pub(super) lifecycle: lifecycle::Guest,
     auth: Option<auth::Guest>,
+    cleanup: Option<cleanup::Guest>,
     notify: Option<notify::Guest>,
     sign: Option<sign::Guest>,
 }
@@ -63,12 +64,12 @@ impl Indices {
     ///
     /// Errors: a function has another type than the contract's; that shows only here.
     pub(super) fn load(&self, store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Exports> {
-        // Nothing calls these two yet; a wrong type is an error all the same.
-        self.cleanup.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?;
+        // Nothing calls this one yet; a wrong type is an error all the same.
         self.vendor.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?;
         Ok(Exports {
             lifecycle: self.lifecycle.load(&mut *store, instance)?,
             auth: self.auth.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
+            cleanup: self.cleanup.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
             notify: self.notify.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
             sign: self.sign.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
         })
@@ -78,6 +79,10 @@ impl Indices {
 impl Exports {
     pub(super) fn auth(&self) -> wasmtime::Result<&auth::Guest> {
         exported(self.auth.as_ref(), Role::Auth)
+    }
+
+    pub(super) fn cleanup(&self) -> wasmtime::Result<&cleanup::Guest> {
+        exported(self.cleanup.as_ref(), Role::Cleanup)
     }
 
     pub(super) fn notify(&self) -> wasmtime::Result<&notify::Guest> {

@@ -146,6 +146,21 @@ impl Plugins {
         plugin.call(Lent::Nothing, hook, Ok)
     }
 
+    /// Which recordings of a page go, each of them at most once; none where no plugin decides that.
+    ///
+    /// Errors: there is no decision. Nothing of the page is to be deleted.
+    pub fn select_recordings(&self, sweep: &cleanup::Sweep) -> Result<Vec<cleanup::Deletion>, Error> {
+        let set = self.set.load();
+        let Some(plugin) = &set.cleanup else { return Ok(Vec::new()) };
+        let hook = |exports: &exports::Exports, store: &mut _| exports.cleanup()?.call_select(store, sweep);
+        let chosen = plugin.call(Lent::Nothing, hook, Ok)?;
+        let (deletions, fault) = answer::selection(sweep, chosen);
+        if let Some(fault) = fault {
+            plugin.account.book_beside(fault);
+        }
+        Ok(deletions)
+    }
+
     /// The key that a plugin computes with: its own, or the one that all share.
     fn key(&self, plugin: &str, shared: &Secret) -> Lent {
         Lent::Key(self.keys.get(plugin).unwrap_or(shared).clone())

@@ -28,7 +28,7 @@ pub struct Settings {
     pub sign: String,
     /// What notifications look like; all of these are asked.
     pub notify: Vec<String>,
-    /// Which recordings go. One that is not there is only warned of: nothing is deleted then.
+    /// Which recordings go; where none decides, none goes.
     pub cleanup: Option<String>,
     /// Vendor modules; `*` is every one in the folder that is not named elsewhere.
     pub vendor: Vec<String>,
@@ -49,6 +49,7 @@ pub(super) struct PluginSet {
     pub(super) auth: Arc<Plugin>,
     pub(super) sign: Arc<Plugin>,
     pub(super) notify: Vec<Arc<Plugin>>,
+    pub(super) cleanup: Option<Arc<Plugin>>,
     /// All of these and those that nothing asks yet, by name.
     plugins: BTreeMap<String, Arc<Plugin>>,
 }
@@ -63,9 +64,10 @@ impl PluginSet {
         let sign = hiring.hire(Role::Sign, &settings.sign)?;
         let notify =
             settings.notify.iter().map(|name| hiring.hire(Role::Notify, name)).collect::<Result<_, _>>()?;
-        hiring.hire_cleanup()?;
+        let cleanup = settings.cleanup.as_deref();
+        let cleanup = cleanup.map(|name| hiring.hire(Role::Cleanup, name)).transpose()?;
         hiring.hire_vendors()?;
-        Ok(Self { auth, sign, notify, plugins: hiring.plugins })
+        Ok(Self { auth, sign, notify, cleanup, plugins: hiring.plugins })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Plugin> {
@@ -93,17 +95,6 @@ impl Hiring<'_> {
         }
         self.plugins.insert(name.to_owned(), plugin.clone());
         Ok(plugin)
-    }
-
-    fn hire_cleanup(&mut self) -> Result<(), LoadError> {
-        match &self.settings.cleanup {
-            Some(name) if self.found.contains(name) => self.hire(Role::Cleanup, name).map(drop),
-            Some(name) => {
-                warn!(plugin = %name, "there is no such plugin for [plugins] cleanup; no recording is deleted");
-                Ok(())
-            }
-            None => Ok(()),
-        }
     }
 
     fn hire_vendors(&mut self) -> Result<(), LoadError> {

@@ -144,5 +144,5 @@ fn calls_are_counted() {
     }
     let figures = plugins.figures();
     let calls: Vec<_> = figures.iter().map(|figures| (&*figures.plugin, figures.calls["ok"])).collect();
-    assert_eq!(calls, [("gosip-auth", 3), ("gosip-notify", 0), ("gosip-sign", 0)]);
+    assert_eq!(calls, [("expire", 0), ("gosip-auth", 3), ("gosip-notify", 0), ("gosip-sign", 0)]);
 }

@@ -62,6 +62,7 @@ pub(crate) fn bundled() -> Settings {
         auth: "gosip-auth".into(),
         sign: "gosip-sign".into(),
         notify: vec!["gosip-notify".into()],
+        cleanup: Some("expire".into()),
         ..Settings::default()
     }
 }

@@ -152,11 +152,12 @@ fn a_stray_file_does_not_keep_the_gateway_from_starting() {
     let folder = Folder::with(b"not a component");
     let settings = Settings { folder: folder.path().to_owned(), vendor: vec!["*".into()], ..bundled() };
     Plugins::load(&settings).unwrap();
-    let settings = Settings { folder: folder.path().to_owned(), cleanup: Some("expire".into()), ..bundled() };
-    Plugins::load(&settings).unwrap();
     let settings = Settings { folder: folder.path().to_owned(), vendor: vec!["hik".into()], ..bundled() };
     let error = Plugins::load(&settings).err().unwrap();
     assert!(matches!(error, LoadError::Missing { role: Role::Vendor, .. }), "{error:?}");
+    let settings = Settings { cleanup: Some("weekly".into()), ..bundled() };
+    let error = Plugins::load(&settings).err().unwrap();
+    assert!(matches!(error, LoadError::Missing { role: Role::Cleanup, .. }), "{error:?}");
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn compiled_code_is_kept_and_a_damaged_copy_is_made_anew() {
     let works = || Plugins::load(&settings).unwrap().register(&registration(), None).unwrap();
     works();
     let kept = files();
-    assert_eq!(kept.len(), 4, "a key and three plugins: {kept:?}");
+    assert_eq!(kept.len(), 5, "a key and four plugins: {kept:?}");
     assert!(kept.iter().all(|file| fs::metadata(file).unwrap().permissions().mode() & 0o077 == 0));
     works();
     assert_eq!(files(), kept);
