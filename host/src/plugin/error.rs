@@ -117,7 +117,8 @@ pub enum LoadError {
     },
     /// It wants what plugins are not given.
     #[error(
-        "plugin {plugin} imports `{import}`, which is not granted: a plugin may import only `sluice:policy/host`"
+        "plugin {plugin} imports `{import}`, which is not granted: a plugin may import only `sluice:policy/host`, \
+         and WASI 0.2, which is empty"
     )]
     Import {
         /// The plugin.

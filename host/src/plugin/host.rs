@@ -12,6 +12,7 @@ use super::{
     },
     limits::{Ceiling, Limits, Stop, Stopwatch, now},
     secret::{Credential, Secret},
+    wasi::{Stdio, Stream},
 };
 
 /// What belongs to one instance.
@@ -21,6 +22,7 @@ pub(super) struct State {
     account: Arc<Account>,
     host_calls_left: u32,
     lent: Lent,
+    stdio: Stdio,
 }
 
 /// The secret that the present call may compute with. Its handle is always 0, since there is only one.
@@ -41,8 +43,10 @@ impl State {
             ceiling: Ceiling::new(limits.memory),
             stopwatch: Stopwatch::start(limits, now()),
             account,
-            host_calls_left: 0,
+            // Some languages' start functions read the clock.
+            host_calls_left: Self::HOST_CALLS,
             lent: Lent::Nothing,
+            stdio: Stdio::default(),
         }
     }
 
@@ -56,9 +60,18 @@ impl State {
     /// Takes the secret back.
     pub(super) fn end(&mut self) {
         self.lent = Lent::Nothing;
+        self.stdio.flush(|level, line| self.account.log(level, line));
     }
 
-    fn count(&mut self) -> wasmtime::Result<()> {
+    /// Prints to the plugin's log.
+    pub(super) fn print(&mut self, stream: Stream, bytes: impl Iterator<Item = u8>) {
+        self.stdio.print(stream, bytes, |level, line| self.account.log(level, line));
+    }
+
+    /// Counts a host call.
+    ///
+    /// Errors: it is one too many.
+    pub(super) fn count(&mut self) -> wasmtime::Result<()> {
         self.host_calls_left = self.host_calls_left.checked_sub(1).ok_or(Stop::HostCalls)?;
         Ok(())
     }

@@ -24,6 +24,7 @@ use super::{
     host::{self, State},
     instance::{Plugin, slots},
     limits::Limits,
+    wasi,
 };
 
 /// Everything that loading needs, made once.
@@ -85,7 +86,9 @@ impl Loader {
 
     fn check_imports(&self, component: &Component, plugin: &str) -> Result<(), LoadError> {
         let kind = component.component_type();
-        let granted = |import: &str| Self::GRANTED.iter().any(|granted| import.starts_with(granted));
+        let granted = |import: &str| {
+            Self::GRANTED.iter().any(|granted| import.starts_with(granted)) || wasi::is_import(import)
+        };
         match kind.imports(&self.engine).map(|(import, _)| import).find(|import| !granted(import)) {
             None => Ok(()),
             Some(import) => Err(LoadError::Import { plugin: plugin.to_owned(), import: import.to_owned() }),
@@ -94,7 +97,8 @@ impl Loader {
 
     fn link(&self, component: &Component, name: &str) -> Result<(InstancePre<State>, Indices), LoadError> {
         let plugin = || name.to_owned();
-        let linked = self.linker.instantiate_pre(component);
+        let mut linker = self.linker.clone();
+        let linked = wasi::link(&mut linker, component).and_then(|()| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LoadError::Link { plugin: plugin(), source: error.into() })?;
         let found = Indices::find(&pre);
         let found = found.map_err(|error| LoadError::Export { plugin: plugin(), source: error.into() })?;

@@ -8,7 +8,7 @@
 //! | `bindings` | the contract in Rust |
 //! | `set`, `load`, `cache` | from the folder to plugins in force |
 //! | `instance`, `exports` | a plugin, its warm instances and their functions |
-//! | `host`, `secret` | what guests may call |
+//! | `host`, `secret`, `wasi` | what guests may call |
 //! | `engine`, `limits` | the sandbox: time and memory |
 //! | `account`, `health`, `figures` | what is kept of a plugin beside its instances |
 //! | `answer` | answers held against the contract |
@@ -28,6 +28,7 @@ mod limits;
 mod load;
 mod secret;
 mod set;
+mod wasi;
 
 use std::collections::HashMap;
 

@@ -5,26 +5,40 @@ use std::{fs, path::Path};
 use sluice::plugin::{LoadError, Plugins, Settings, auth::Registration};
 use tempfile::TempDir;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve, WorldId};
 
 /// A component whose function `hook` has the body of `tests/guests/<name>.wat`.
 pub(crate) fn guest(hook: &str, name: &str) -> Vec<u8> {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests");
-    let text = |name: &str| fs::read_to_string(tests.join(format!("{name}.wat"))).unwrap();
-    let mut module = text("skeleton").replace(&format!("{{{hook}}}"), &text(name));
+    let mut module = text("skeleton.wat").replace(&format!("{{{hook}}}"), &text(&format!("{name}.wat")));
     for hook in ["{init}", "{self-test}", "{register}"] {
         module = module.replace(hook, "(i32.const 16)");
     }
-    component(&module)
+    let (resolve, package) = contract();
+    let world = resolve.select_world(&[package], Some("auth-plugin")).unwrap();
+    component(&module, &resolve, world)
 }
 
-fn component(module: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap();
+/// The component that looks around in WASI.
+pub(crate) fn visitor() -> Vec<u8> {
+    let (mut resolve, _) = contract();
+    let package = resolve.push_str("visitor.wit", &text("visitor.wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("visitor")).unwrap();
+    component(&text("visitor.wat"), &resolve, world)
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(name)).unwrap()
+}
+
+fn contract() -> (Resolve, PackageId) {
     let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
-    let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("auth-plugin")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
+    (resolve, package)
+}
+
+fn component(module: &str, resolve: &Resolve, world: WorldId) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 

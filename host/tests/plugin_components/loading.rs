@@ -45,11 +45,11 @@ fn a_missing_plugin_is_named_with_the_cure() {
 
 #[test]
 fn an_import_that_is_not_granted_is_named() {
-    let error = refused(&text(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)))"#));
+    let error = refused(&text(r#"(component (import "wasi:sockets/tcp@0.3.0" (instance)))"#));
     assert_eq!(
         error.to_string(),
-        "plugin guest imports `wasi:sockets/tcp@0.2.0`, which is not granted: a plugin may import only \
-         `sluice:policy/host`"
+        "plugin guest imports `wasi:sockets/tcp@0.3.0`, which is not granted: a plugin may import only \
+         `sluice:policy/host`, and WASI 0.2, which is empty"
     );
 }
 

@@ -4,3 +4,4 @@ mod bundled;
 mod guest;
 mod hostile;
 mod loading;
+mod wasi;
