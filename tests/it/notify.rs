@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_tests::device::{Device, DeviceConfig};
 use sluice_tests::journal::PATIENCE;
 use sluice_tests::media::{FakeZlm, ZlmConfig};
-use sluice_tests::site::{Issued, PASSWORD, Process, Settings, Site};
+use sluice_tests::site::{Issued, PASSWORD, Process, Settings, Site, wait_for};
 
 use crate::account::take_time;
 use crate::binary;
@@ -191,6 +191,47 @@ async fn one_receiver_does_not_wait_for_another() -> anyhow::Result<()> {
     let elsewhere = broken.journal().all().into_iter().map(|delivery| delivery.body["method"].clone());
     assert_eq!(elsewhere.collect::<Vec<_>>(), ["users.regiester"], "the first hangs, the others wait for it");
     Ok(())
+}
+
+/// The oldest keepalives are given up first, and their number is told: in the log and by `/readyz`. What is told
+/// once, here the registration, stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_that_wait_are_counted_and_the_newest_stay() -> anyhow::Result<()> {
+    let binary = binary::gateway()?;
+    let folder = tempfile::tempdir()?;
+    let zlm = FakeZlm::start(ZlmConfig::default()).await?;
+    let receiver = Receiver::start(Mood::Answers(500, "no")).await?;
+    let mut settings = Settings::new(&zlm)?;
+    settings.notify = receiver.url();
+    settings.backlog_max = 4;
+    let mut gateway = Process::start(&binary, &settings, folder.path()).await?;
+    let issued = gateway.issue(0).await?;
+    let device = gateway.recorder(&issued).start().await?;
+    assert_eq!(device.register().await?.status, 200);
+    for number in 1..=9 {
+        assert_eq!(device.keepalive_saying(&number.to_string()).await?, 200);
+    }
+    assert_eq!(notifications(&gateway).await?, json!({ "waiting": 4, "dropped": 6 }));
+    let said = || std::fs::read_to_string(&gateway.log).unwrap_or_default();
+    let warned = wait_for(|| async { said().contains("dropped=6") }).await;
+    assert!(warned.is_ok(), "{}", said());
+
+    // Neither the order nor the count is lost by a kill.
+    gateway.kill().await?;
+    receiver.set(Mood::Takes);
+    let mut gateway = Process::start(&binary, &settings, folder.path()).await?;
+    assert_eq!(statuses(&receiver, 3).await?, ["7", "8", "9"]);
+    receiver.taken("users.regiester", 1).await?;
+    wait_for(|| async { notifications(&gateway).await.is_ok_and(|told| told["waiting"] == 0) }).await?;
+    assert_eq!(notifications(&gateway).await?, json!({ "waiting": 0, "dropped": 6 }));
+    gateway.terminate().await
+}
+
+/// What `/readyz` says of notifications.
+async fn notifications(gateway: &Process) -> anyhow::Result<Value> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let mut ready: Value = client.get(format!("{}/readyz", gateway.api.base())).send().await?.json().await?;
+    Ok(ready["notifications"].take())
 }
 
 /// The 200 to a keepalive says that its notification is stored: it survives whatever becomes of the gateway.

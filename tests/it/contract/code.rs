@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluice_tests::device::{Answer, Device};
 use sluice_tests::media::Fault;
-use sluice_tests::site::{Reply, wait_for};
+use sluice_tests::site::{Reply, Settings, wait_for};
 
 use super::house::House;
 use super::{alone, shared, success, whole};
@@ -207,6 +207,22 @@ fn code_1003() -> anyhow::Result<()> {
             Ok(())
         },
     )
+}
+
+/// Where the media server is to connect to the device, the device has to say where it listens.
+#[test]
+fn code_1003_of_an_answer_without_an_address() -> anyhow::Result<()> {
+    let active = |settings: &mut Settings| {
+        settings.rtp_ports = "each";
+        settings.rtp_transport = "tcp-active";
+    };
+    alone(active, async |house| {
+        let (_, device, channel) = house.recorder().await?;
+        device.behave(|behaviour| behaviour.broken_sdp = true);
+        let text = "设备应答错误 (the device's answer names no port to connect to)";
+        check(house, &format!("/devices/{channel}/play"), &[], refused(408, "1003", text)).await?;
+        wait_for(|| async { device.open_dialogs().is_empty() && house.zlm.servers().is_empty() }).await
+    })
 }
 
 #[test]
