@@ -254,10 +254,11 @@ impl Streams {
         overdue
     }
 
-    /// Lets the attempts to close the streams of `device` be made now: it is back.
+    /// Lets the attempts to close the streams of `device` be made now: it is back. One that is under way may be
+    /// waiting for an answer from where it was before.
     pub(super) fn hasten(&self, device: &DeviceId, now: Instant) {
         for stream in self.lock().open.values_mut() {
-            if stream.device == *device && stream.stage == Stage::Closing && stream.deadline.is_some() {
+            if stream.device == *device && stream.stage == Stage::Closing {
                 stream.deadline = Some(now);
             }
         }
