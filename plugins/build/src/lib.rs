@@ -1,15 +1,17 @@
 //! Builds policy components: crates in, components out.
 //!
-//! Used by `cargo plugins`, by the demo and by tests. What is up to date is left alone, and a file lock keeps
-//! builders apart, so that every test may call [`plugins`].
+//! Used by `cargo plugins`, by `sluice plugin build`, by the demo and by tests. What is up to date is left alone, and
+//! a file lock keeps builders apart, so that every test may call [`plugins`].
 //!
 //! | file | job |
 //! | --- | --- |
-//! | `sources` | which crates are plugins, and whether they changed |
+//! | `single` | one crate, anywhere: its component |
+//! | `sources` | which crates of this workspace are plugins, and whether they changed |
 //! | `toolchain` | which Rust builds for WebAssembly here |
 //! | `process` | child processes with a time limit |
 
 mod process;
+mod single;
 mod sources;
 mod toolchain;
 
@@ -22,6 +24,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use wit_component::ComponentEncoder;
+
+pub use single::component;
 
 use sources::Source;
 use toolchain::Toolchain;
@@ -95,31 +99,49 @@ fn compile(sources: &[Source], work: &Path) -> Result<()> {
     let toolchain = Toolchain::find(work)?;
     let names: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
     eprintln!("Building {} with {toolchain}", names.join(", "));
-    let mut cargo = toolchain.cargo();
-    cargo.current_dir(root()).args(["build", "--quiet", "--release", "--lib", "--target", toolchain::TARGET]);
-    cargo.arg("--target-dir").arg(work);
+    let mut cargo = build(toolchain, work);
+    cargo.current_dir(root());
     for name in &names {
         cargo.args(["--package", name]);
     }
-    // Fast, since a call is made for every registration, and without what only a debugger reads.
-    for (key, value) in [("OPT_LEVEL", "3"), ("LTO", "true"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")] {
-        cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
-    }
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     let status = cargo.status().with_context(|| format!("cannot run {toolchain}"))?;
     ensure!(status.success(), "{} do not build with {toolchain}", names.join(", "));
     toolchain.remember(work);
     Ok(())
 }
 
+/// Cargo, about to build a library for WebAssembly: fast, since a call is made for every registration, and without
+/// what only a debugger reads.
+fn build(toolchain: Toolchain, work: &Path) -> Command {
+    const PROFILE: [(&str, &str); 6] = [
+        ("OPT_LEVEL", "3"),
+        ("LTO", "true"),
+        ("CODEGEN_UNITS", "1"),
+        ("PANIC", "abort"),
+        ("STRIP", "true"),
+        ("DEBUG", "false"),
+    ];
+    let mut cargo = toolchain.cargo();
+    cargo.args(["build", "--quiet", "--release", "--lib", "--target", toolchain::TARGET]);
+    cargo.arg("--target-dir").arg(work);
+    cargo.envs(PROFILE.map(|(key, value)| (format!("CARGO_PROFILE_RELEASE_{key}"), value)));
+    cargo
+}
+
 fn encode(source: &Source, folder: &Path, work: &Path) -> Result<()> {
-    let module = work.join(toolchain::TARGET).join("release").join(source.module());
+    let component = encoded(&source.name, work)?;
+    replace(&folder.join(source.component()), &component)?;
+    replace(&stamp(source, work), source.fingerprint.as_bytes())
+}
+
+/// The component of a library that was built in `work`.
+fn encoded(library: &str, work: &Path) -> Result<Vec<u8>> {
+    let file = format!("{}.wasm", library.replace('-', "_"));
+    let module = work.join(toolchain::TARGET).join("release").join(file);
     let module = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     let component =
         ComponentEncoder::default().validate(true).module(&module).and_then(ComponentEncoder::encode);
-    let component = component.with_context(|| format!("{} makes no component", source.name))?;
-    replace(&folder.join(source.component()), &component)?;
-    replace(&stamp(source, work), source.fingerprint.as_bytes())
+    component.with_context(|| format!("{library} makes no component"))
 }
 
 fn stamp(source: &Source, work: &Path) -> PathBuf {

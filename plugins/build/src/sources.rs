@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 const FOLDERS: [&str; 2] = ["plugins", "tests/guests"];
 
 /// What every plugin is built from beside its own crate.
-const SHARED: [&str; 3] = ["Cargo.lock", "Cargo.toml", "wit"];
+const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/sdk", "wit"];
 
 /// This builder, as it was compiled: what is on disk may be newer.
 const BUILDER: [&str; 2] = [include_str!("lib.rs"), include_str!("toolchain.rs")];
@@ -31,11 +31,6 @@ impl Source {
     /// The component's file name.
     pub(crate) fn component(&self) -> String {
         format!("{}.wasm", self.name)
-    }
-
-    /// The core module's file name, as cargo writes it.
-    pub(crate) fn module(&self) -> String {
-        format!("{}.wasm", self.name.replace('-', "_"))
     }
 }
 
@@ -118,6 +113,7 @@ mod tests {
         SHARED[..2].iter().for_each(|path| write(path, ""));
         write("plugins/build/src/lib.rs", "");
         write("plugins/build/Cargo.toml", "[package]\nname = \"build\"\n");
+        write("plugins/sdk/src/lib.rs", "");
         write("wit/host.wit", "");
         for name in ["b-c", "a"] {
             let metadata = "[package.metadata.sluice]\ncomponent = true\n";
@@ -134,8 +130,8 @@ mod tests {
     fn plugins_are_the_crates_that_say_so() {
         let root = workspace();
         let found = plugins(root.path()).unwrap();
-        let names: Vec<_> = found.iter().map(|source| (&*source.name, source.module())).collect();
-        assert_eq!(names, [("a", "a.wasm".to_owned()), ("b-c", "b_c.wasm".to_owned())]);
+        let names: Vec<_> = found.iter().map(Source::component).collect();
+        assert_eq!(names, ["a.wasm", "b-c.wasm"]);
         assert_eq!(plugins(root.path()).unwrap(), found);
     }
 

@@ -19,19 +19,17 @@
 //!   answer was made with the password of the device that From names.
 
 use serde::Deserialize;
-
-use crate::wit::{
-    exports::sluice::policy::auth::{Challenge, Digest, NonceState, Registration, Verdict},
-    sluice::policy::{
-        host::{Algorithm, DigestInput, QopInput},
-        types::Refusal,
-    },
+use sluice_sdk::{
+    Algorithm, Auth, Credential, DigestInput, Policy,
+    auth::{Challenge, Digest, NonceState, Registration, Unusable, Verdict},
+    samples::{answered, registration},
+    types::Refusal,
 };
 
 /// `[plugins.config.gosip-auth]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {
+pub(crate) struct GosipAuth {
     /// What is offered, in this order, and accepted. MD5 alone: old cameras break on two challenges.
     algorithms: Vec<Hash>,
     /// `"auth"`, or `""` to leave it out of challenges. Answers may lack it either way.
@@ -40,7 +38,7 @@ pub(crate) struct Config {
     sha256_for_2022: bool,
 }
 
-impl Default for Config {
+impl Default for GosipAuth {
     fn default() -> Self {
         Self { algorithms: vec![Hash::Md5], qop: Qop::Auth, sha256_for_2022: false }
     }
@@ -64,14 +62,77 @@ enum Qop {
     None,
 }
 
-impl Config {
-    /// Reads the configuration, a JSON object.
-    pub(crate) fn parse(json: &str) -> Result<Self, String> {
-        let config: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        if config.algorithms.is_empty() {
+impl Policy for GosipAuth {
+    fn prepare(&mut self) -> Result<(), String> {
+        if self.algorithms.is_empty() {
             return Err("`algorithms` names none; give \"MD5\", \"SHA-256\" or both".into());
         }
-        Ok(config)
+        Ok(())
+    }
+
+    /// The table above, its rows run with a host that finds every answer right, or wrong.
+    fn self_test(&self) -> Result<(), String> {
+        let policy = Self::default();
+        for (state, right, expected) in [
+            (NonceState::Fresh, true, Verdict::Admit),
+            (NonceState::Fresh, false, Verdict::Refuse(forbidden())),
+            (NonceState::Replayed, true, policy.challenge(&registration(), true)),
+            (NonceState::Stale, false, policy.challenge(&registration(), false)),
+        ] {
+            let judge = |_: DigestInput<'_>, _: &str| Ok(right);
+            let verdict = policy.register(&answered(state), Some(Credential::stand_in(&judge)))?;
+            if verdict != expected {
+                return Err(format!("nonce {state:?}, answer right: {right}: {verdict:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Auth for GosipAuth {
+    fn register(
+        &self,
+        request: &Registration,
+        credential: Option<Credential<'_>>,
+    ) -> Result<Verdict, String> {
+        let Some(digest) = &request.digest else {
+            return Ok(self.challenge(request, false));
+        };
+        let right = match (self.input(request, digest), credential) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(_), None) => Ok(false),
+            (Ok(input), Some(credential)) => Ok(credential.verify(input, &digest.response)?),
+        };
+        Ok(match (digest.nonce_state, right) {
+            (NonceState::Fresh, Ok(true)) => Verdict::Admit,
+            (NonceState::Fresh, Ok(false)) => Verdict::Refuse(forbidden()),
+            (NonceState::Fresh, Err(refusal)) => Verdict::Refuse(refusal),
+            (NonceState::Replayed | NonceState::Stale | NonceState::Unknown, right) => {
+                self.challenge(request, matches!(right, Ok(true)))
+            }
+        })
+    }
+}
+
+impl GosipAuth {
+    /// What the answer must have been computed from, or why there is no such thing.
+    fn input<'a>(&self, request: &'a Registration, digest: &Digest) -> Result<DigestInput<'a>, Refusal> {
+        let input = request.digest_input().map_err(|unusable| match unusable {
+            Unusable::Algorithm | Unusable::Missing => forbidden(),
+            Unusable::Qop => Refusal { status: 400, reason: "Bad Request".into() },
+        })?;
+        let offered = self.offered(request).into_iter().any(|hash| hash.algorithm() == input.algorithm);
+        if offered && digest.realm == request.realm { Ok(input) } else { Err(forbidden()) }
+    }
+
+    fn challenge(&self, request: &Registration, stale: bool) -> Verdict {
+        let challenge = |hash: Hash| Challenge {
+            realm: request.realm.clone(),
+            algorithm: hash.name().into(),
+            qop: (self.qop == Qop::Auth).then(|| "auth".into()),
+            stale,
+        };
+        Verdict::Challenge(self.offered(request).into_iter().map(challenge).collect())
     }
 
     /// What a device is offered, and what is taken from it.
@@ -93,86 +154,12 @@ impl Hash {
         }
     }
 
-    /// What `algorithm` means; MD5 where it is left out (RFC 7616 §3.4).
-    fn of(algorithm: Option<&str>) -> Option<Self> {
-        let named = algorithm.unwrap_or("MD5");
-        [Self::Md5, Self::Sha256].into_iter().find(|hash| named.eq_ignore_ascii_case(hash.name()))
-    }
-}
-
-/// Decides on a REGISTER. `verify` asks the host whether an answer was made with the device's password; it is none
-/// for a device that nobody issued.
-pub(crate) fn register<V>(
-    config: &Config,
-    request: &Registration,
-    verify: Option<V>,
-) -> Result<Verdict, String>
-where
-    V: FnOnce(DigestInput<'_>, &str) -> Result<bool, String>,
-{
-    let Some(digest) = &request.digest else {
-        return Ok(challenge(config, request, false));
-    };
-    let right = match (input(config, request, digest), verify) {
-        (Err(refusal), _) => Err(refusal),
-        (Ok(_), None) => Ok(false),
-        (Ok(input), Some(verify)) => Ok(verify(input, &digest.response)?),
-    };
-    Ok(match (digest.nonce_state, right) {
-        (NonceState::Fresh, Ok(true)) => Verdict::Admit,
-        (NonceState::Fresh, Ok(false)) => Verdict::Refuse(forbidden()),
-        (NonceState::Fresh, Err(refusal)) => Verdict::Refuse(refusal),
-        (NonceState::Replayed | NonceState::Stale | NonceState::Unknown, right) => {
-            challenge(config, request, matches!(right, Ok(true)))
+    fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Md5 => Algorithm::Md5,
+            Self::Sha256 => Algorithm::Sha256,
         }
-    })
-}
-
-/// What the answer must have been computed from, or why there is no such thing.
-fn input<'a>(
-    config: &Config,
-    request: &'a Registration,
-    digest: &'a Digest,
-) -> Result<DigestInput<'a>, Refusal> {
-    let hash = Hash::of(digest.algorithm.as_deref()).ok_or_else(forbidden)?;
-    if !config.offered(request).contains(&hash) || digest.realm != request.realm {
-        return Err(forbidden());
     }
-    Ok(DigestInput {
-        algorithm: match hash {
-            Hash::Md5 => Algorithm::Md5,
-            Hash::Sha256 => Algorithm::Sha256,
-        },
-        username: &digest.username,
-        realm: &digest.realm,
-        nonce: &digest.nonce,
-        method: &request.method,
-        uri: &digest.uri,
-        qop: qop(digest)?,
-    })
-}
-
-/// An empty `qop` is none, as some devices mean it. With one, `nc` and `cnonce` are needed (RFC 7616 §3.4).
-fn qop(digest: &Digest) -> Result<Option<QopInput<'_>>, Refusal> {
-    let Some(qop) = digest.qop.as_ref().filter(|qop| !qop.is_empty()) else {
-        return Ok(None);
-    };
-    match (&digest.nc, &digest.cnonce) {
-        (Some(nc), Some(cnonce)) if qop.eq_ignore_ascii_case("auth") => {
-            Ok(Some(QopInput { qop, nc, cnonce }))
-        }
-        _ => Err(Refusal { status: 400, reason: "Bad Request".into() }),
-    }
-}
-
-fn challenge(config: &Config, request: &Registration, stale: bool) -> Verdict {
-    let challenge = |hash: Hash| Challenge {
-        realm: request.realm.clone(),
-        algorithm: hash.name().into(),
-        qop: (config.qop == Qop::Auth).then(|| "auth".into()),
-        stale,
-    };
-    Verdict::Challenge(config.offered(request).into_iter().map(challenge).collect())
 }
 
 /// The same words for whatever is wrong.
@@ -185,63 +172,22 @@ fn speaks_2022(request: &Registration) -> bool {
     version.and_then(|version| version.value.trim().parse::<f32>().ok()).is_some_and(|version| version >= 3.0)
 }
 
-/// The table above, its rows run with a host that finds every answer right, or wrong.
-pub(crate) fn self_test() -> Result<(), String> {
-    let config = Config::default();
-    for (state, right, expected) in [
-        (NonceState::Fresh, true, Verdict::Admit),
-        (NonceState::Fresh, false, Verdict::Refuse(forbidden())),
-        (NonceState::Replayed, true, challenge(&config, &sample(None), true)),
-        (NonceState::Stale, false, challenge(&config, &sample(None), false)),
-    ] {
-        let verdict = register(&config, &sample(Some(state)), Some(|_: DigestInput<'_>, _: &str| Ok(right)))?;
-        if verdict != expected {
-            return Err(format!("nonce {state:?}, answer right: {right}: {verdict:?}"));
-        }
-    }
-    Ok(())
-}
-
-/// A REGISTER, with credentials if a nonce state is given.
-fn sample(nonce_state: Option<NonceState>) -> Registration {
-    let text = |text: &str| text.to_owned();
-    Registration {
-        device: text("37070000081118000001"),
-        realm: text("3707000008"),
-        method: text("REGISTER"),
-        source: text("192.0.2.7:5060"),
-        transport: text("UDP"),
-        user_agent: None,
-        digest: nonce_state.map(|nonce_state| Digest {
-            username: text("37070000081118000001"),
-            realm: text("3707000008"),
-            nonce: text("n"),
-            nonce_state,
-            uri: text("sip:37070000082008000001@3707000008"),
-            response: text("r"),
-            algorithm: Some(text("MD5")),
-            qop: None,
-            nc: None,
-            cnonce: None,
-            opaque: None,
-        }),
-        expires: 3600,
-        attributes: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wit::sluice::policy::types::Attribute;
+    use sluice_sdk::{QopInput, configured, types::Attribute};
 
     type Verify = fn(DigestInput<'_>, &str) -> Result<bool, String>;
     const RIGHT: Option<Verify> = Some(|_, _| Ok(true));
     const WRONG: Option<Verify> = Some(|_, _| Ok(false));
     const NOT_ISSUED: Option<Verify> = None;
 
+    fn ask(policy: &GosipAuth, request: &Registration, verify: Option<Verify>) -> Result<Verdict, String> {
+        policy.register(request, verify.as_ref().map(|verify| Credential::stand_in(verify)))
+    }
+
     fn decide(request: &Registration, verify: Option<Verify>) -> Verdict {
-        register(&Config::default(), request, verify).unwrap()
+        ask(&GosipAuth::default(), request, verify).unwrap()
     }
 
     fn challenged(stale: bool) -> Verdict {
@@ -258,7 +204,7 @@ mod tests {
     }
 
     fn with(change: impl FnOnce(&mut Digest)) -> Registration {
-        let mut request = sample(Some(NonceState::Fresh));
+        let mut request = answered(NonceState::Fresh);
         change(request.digest.as_mut().unwrap());
         request
     }
@@ -266,29 +212,29 @@ mod tests {
     #[test]
     fn without_credentials_everybody_is_challenged() {
         for verify in [RIGHT, WRONG, NOT_ISSUED] {
-            assert_eq!(decide(&sample(None), verify), challenged(false));
+            assert_eq!(decide(&registration(), verify), challenged(false));
         }
     }
 
     #[test]
     fn the_right_answer_under_a_fresh_nonce_admits() {
-        assert_eq!(decide(&sample(Some(NonceState::Fresh)), RIGHT), Verdict::Admit);
+        assert_eq!(decide(&answered(NonceState::Fresh), RIGHT), Verdict::Admit);
     }
 
     #[test]
     fn an_unknown_device_looks_like_a_wrong_password() {
         for state in [NonceState::Fresh, NonceState::Replayed, NonceState::Stale, NonceState::Unknown] {
-            let request = sample(Some(state));
+            let request = answered(state);
             assert_eq!(decide(&request, WRONG), decide(&request, NOT_ISSUED));
         }
-        assert_eq!(decide(&sample(Some(NonceState::Fresh)), WRONG), refused(403, "Forbidden"));
+        assert_eq!(decide(&answered(NonceState::Fresh), WRONG), refused(403, "Forbidden"));
     }
 
     #[test]
     fn no_other_nonce_admits_but_the_right_answer_is_told_to_try_again() {
         for state in [NonceState::Replayed, NonceState::Stale, NonceState::Unknown] {
-            assert_eq!(decide(&sample(Some(state)), RIGHT), challenged(true), "{state:?}");
-            assert_eq!(decide(&sample(Some(state)), WRONG), challenged(false), "{state:?}");
+            assert_eq!(decide(&answered(state), RIGHT), challenged(true), "{state:?}");
+            assert_eq!(decide(&answered(state), WRONG), challenged(false), "{state:?}");
         }
     }
 
@@ -349,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_configuration_says_what_is_offered_and_taken() {
-        let config = Config::parse(r#"{"algorithms":["SHA-256","MD5"],"qop":""}"#).unwrap();
+        let policy = configured::<GosipAuth>(r#"{"algorithms":["SHA-256","MD5"],"qop":""}"#).unwrap();
         let challenges = |algorithms: &[&str], qop: Option<&str>| {
             let challenge = |algorithm: &&str| Challenge {
                 realm: "3707000008".into(),
@@ -359,36 +305,35 @@ mod tests {
             };
             Verdict::Challenge(algorithms.iter().map(challenge).collect())
         };
-        let verdict = register(&config, &sample(None), RIGHT);
+        let verdict = ask(&policy, &registration(), RIGHT);
         assert_eq!(verdict, Ok(challenges(&["SHA-256", "MD5"], None)));
         let sha = with(|digest| digest.algorithm = Some("sha-256".into()));
-        assert_eq!(register(&config, &sha, RIGHT), Ok(Verdict::Admit));
+        assert_eq!(ask(&policy, &sha, RIGHT), Ok(Verdict::Admit));
 
-        let config = Config::parse(r#"{"sha256_for_2022":true}"#).unwrap();
-        let mut modern = sample(None);
+        let policy = configured::<GosipAuth>(r#"{"sha256_for_2022":true}"#).unwrap();
+        let mut modern = registration();
         modern.attributes.push(Attribute { name: "x-gb-ver".into(), value: "3.0".into() });
-        assert_eq!(register(&config, &modern, RIGHT), Ok(challenges(&["SHA-256", "MD5"], Some("auth"))));
-        assert_eq!(register(&config, &sample(None), RIGHT), Ok(challenged(false)));
+        assert_eq!(ask(&policy, &modern, RIGHT), Ok(challenges(&["SHA-256", "MD5"], Some("auth"))));
+        assert_eq!(ask(&policy, &registration(), RIGHT), Ok(challenged(false)));
     }
 
     #[test]
     fn a_wrong_configuration_says_what_is_wrong() {
-        assert!(Config::parse(r#"{"algoritms":[]}"#).unwrap_err().contains("unknown field `algoritms`"));
-        assert!(Config::parse(r#"{"algorithms":[]}"#).unwrap_err().contains("names none"));
-        assert!(Config::parse(r#"{"algorithms":["MD4"]}"#).unwrap_err().contains("MD4"));
+        assert!(
+            configured::<GosipAuth>(r#"{"algoritms":[]}"#).unwrap_err().contains("unknown field `algoritms`")
+        );
+        assert!(configured::<GosipAuth>(r#"{"algorithms":[]}"#).unwrap_err().contains("names none"));
+        assert!(configured::<GosipAuth>(r#"{"algorithms":["MD4"]}"#).unwrap_err().contains("MD4"));
     }
 
     #[test]
     fn the_host_failing_is_no_decision() {
         let broken: Verify = |_, _| Err("no".into());
-        assert_eq!(
-            register(&Config::default(), &sample(Some(NonceState::Fresh)), Some(broken)),
-            Err("no".into())
-        );
+        assert_eq!(ask(&GosipAuth::default(), &answered(NonceState::Fresh), Some(broken)), Err("no".into()));
     }
 
     #[test]
     fn the_self_test_passes() {
-        assert_eq!(self_test(), Ok(()));
+        assert_eq!(GosipAuth::default().self_test(), Ok(()));
     }
 }

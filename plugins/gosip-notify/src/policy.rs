@@ -2,16 +2,43 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-
-use crate::wit::exports::sluice::policy::notify::{Answer, Event, HttpRequest};
+use sluice_sdk::{
+    Key, Notify, Policy,
+    notify::{Answer, Event, HttpRequest},
+    samples::event,
+};
 
 /// This plugin has nothing to configure.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {}
+pub(crate) struct GosipNotify {}
 
-pub(crate) fn check_config(json: &str) -> Result<(), String> {
-    serde_json::from_str::<Config>(json).map(drop).map_err(|error| error.to_string())
+impl Notify for GosipNotify {
+    fn format(&self, event: &Event, _: Key<'_>) -> Result<Vec<HttpRequest>, String> {
+        post(event).map(|request| vec![request])
+    }
+
+    /// A receiver takes an event by a success and the body `ok`. Space around it is forgiven, since frameworks add
+    /// line ends, and so are its case and quotation marks, since some write every text as JSON.
+    fn accepted(&self, _: &Event, answer: &Answer) -> Result<bool, String> {
+        let body = answer.body.trim_ascii();
+        let bare = body.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(body);
+        Ok((200..300).contains(&answer.status) && bare.eq_ignore_ascii_case(b"ok"))
+    }
+}
+
+impl Policy for GosipNotify {
+    /// One event, told and taken.
+    fn self_test(&self) -> Result<(), String> {
+        let event = sample(r#"{"time":1}"#);
+        let request = post(&event)?;
+        let body = String::from_utf8_lossy(&request.body);
+        if body != r#"{"method":"users.active","data":{"time":1}}"# {
+            return Err(format!("the body is `{body}`"));
+        }
+        let taken = self.accepted(&event, &Answer { index: 0, status: 200, body: b"ok".to_vec() })?;
+        if taken { Ok(()) } else { Err("`ok` does not count".into()) }
+    }
 }
 
 #[derive(Serialize)]
@@ -22,7 +49,7 @@ struct Body<'a> {
 }
 
 /// `POST {"method":…,"data":…}`.
-pub(crate) fn format(event: &Event) -> Result<HttpRequest, String> {
+fn post(event: &Event) -> Result<HttpRequest, String> {
     let data = serde_json::from_str(&event.data)
         .map_err(|error| format!("the event's data is not JSON: {error}"))?;
     let body =
@@ -35,34 +62,8 @@ pub(crate) fn format(event: &Event) -> Result<HttpRequest, String> {
     })
 }
 
-/// A receiver takes an event by a success and the body `ok`. Space around it is forgiven, since frameworks add
-/// line ends, and so are its case and quotation marks, since some write every text as JSON.
-pub(crate) fn is_accepted(answer: &Answer) -> bool {
-    let body = answer.body.trim_ascii();
-    let bare = body.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(body);
-    (200..300).contains(&answer.status) && bare.eq_ignore_ascii_case(b"ok")
-}
-
-/// One event, told and taken.
-pub(crate) fn self_test() -> Result<(), String> {
-    let request = format(&sample(r#"{"time":1}"#))?;
-    let body = String::from_utf8_lossy(&request.body);
-    if body != r#"{"method":"users.active","data":{"time":1}}"# {
-        return Err(format!("the body is `{body}`"));
-    }
-    let taken = is_accepted(&Answer { index: 0, status: 200, body: b"ok".to_vec() });
-    if taken { Ok(()) } else { Err("`ok` does not count".into()) }
-}
-
 fn sample(data: &str) -> Event {
-    Event {
-        id: "1".into(),
-        method: "users.active".into(),
-        time: 1_618_043_462,
-        data: data.into(),
-        url: "http://192.0.2.7/notify".into(),
-        attributes: Vec::new(),
-    }
+    Event { data: data.into(), ..event() }
 }
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     fn taken(status: u16, body: &str) -> bool {
-        is_accepted(&Answer { index: 0, status, body: body.into() })
+        GosipNotify {}.accepted(&sample("{}"), &Answer { index: 0, status, body: body.into() }).unwrap()
     }
 
     #[test]
@@ -82,12 +83,12 @@ mod tests {
             body: format!(r#"{{"method":"users.active","data":{data}}}"#).into_bytes(),
             query: vec![],
         };
-        assert_eq!(format(&sample(data)), Ok(expected));
+        assert_eq!(post(&sample(data)), Ok(expected));
     }
 
     #[test]
     fn data_that_is_not_json_cannot_be_told() {
-        let error = format(&sample("{")).unwrap_err();
+        let error = post(&sample("{")).unwrap_err();
         assert!(error.starts_with("the event's data is not JSON: "), "{error}");
     }
 
@@ -107,12 +108,12 @@ mod tests {
 
     #[test]
     fn there_is_nothing_to_configure() {
-        assert_eq!(check_config("{}"), Ok(()));
-        assert!(check_config(r#"{"url":"x"}"#).is_err());
+        assert!(sluice_sdk::configured::<GosipNotify>("{}").is_ok());
+        assert!(sluice_sdk::configured::<GosipNotify>(r#"{"url":"x"}"#).is_err());
     }
 
     #[test]
     fn the_self_test_passes() {
-        assert_eq!(self_test(), Ok(()));
+        assert_eq!(GosipNotify {}.self_test(), Ok(()));
     }
 }

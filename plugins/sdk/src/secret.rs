@@ -1,0 +1,82 @@
+//! Secrets that a policy has things computed with and never sees. In tests, stand-ins for them.
+
+use crate::bindings::base::sluice::policy::host;
+pub use crate::bindings::base::sluice::policy::host::{Algorithm, DigestInput, QopInput};
+
+/// The password of one device.
+#[derive(Clone, Copy)]
+pub struct Credential<'a>(Proof<'a>);
+
+#[derive(Clone, Copy)]
+enum Proof<'a> {
+    Host(&'a host::Credential),
+    StandIn(&'a Judge<'a>),
+}
+
+/// Says whether a response is the right one.
+type Judge<'a> = dyn Fn(DigestInput<'_>, &str) -> Result<bool, String> + 'a;
+
+impl<'a> Credential<'a> {
+    pub(crate) fn of_host(credential: &'a host::Credential) -> Self {
+        Self(Proof::Host(credential))
+    }
+
+    /// One that answers as `judge` does, for tests and self-tests.
+    pub fn stand_in(judge: &'a Judge<'a>) -> Self {
+        Self(Proof::StandIn(judge))
+    }
+
+    /// Whether `response` is the Digest response for `input` (RFC 7616 §3.4.1).
+    ///
+    /// Errors: `input` cannot be computed with, for example an unknown `qop`.
+    pub fn verify(self, input: DigestInput<'_>, response: &str) -> Result<bool, String> {
+        match self.0 {
+            Proof::Host(credential) => credential.verify(input, response),
+            Proof::StandIn(judge) => judge(input, response),
+        }
+    }
+}
+
+/// A key of the operator's, such as `http.secret`.
+#[derive(Clone, Copy)]
+pub struct Key<'a>(Hash<'a>);
+
+#[derive(Clone, Copy)]
+enum Hash<'a> {
+    Host(&'a host::Key),
+    StandIn(&'a Mixer<'a>),
+}
+
+/// Stands for a hash over a key: gets what would be hashed, the key left out.
+type Mixer<'a> = dyn Fn(Algorithm, &[u8]) -> Result<String, String> + 'a;
+
+impl<'a> Key<'a> {
+    pub(crate) fn of_host(key: &'a host::Key) -> Self {
+        Self(Hash::Host(key))
+    }
+
+    /// One whose hashes are what `mixer` answers, for tests and self-tests.
+    pub fn stand_in(mixer: &'a Mixer<'a>) -> Self {
+        Self(Hash::StandIn(mixer))
+    }
+
+    /// Lower-case hexadecimal hash of `prefix`, the key and `suffix`, one after the other.
+    ///
+    /// Errors: the operator configured no key.
+    pub fn digest(self, algorithm: Algorithm, prefix: &[u8], suffix: &[u8]) -> Result<String, String> {
+        match self.0 {
+            Hash::Host(key) => key.digest(algorithm, prefix, suffix),
+            Hash::StandIn(mixer) => mixer(algorithm, &[prefix, suffix].concat()),
+        }
+    }
+
+    /// Lower-case hexadecimal HMAC of `data` under the key (RFC 2104).
+    ///
+    /// Errors: the operator configured no key.
+    pub fn hmac(self, algorithm: Algorithm, data: &[u8]) -> Result<String, String> {
+        match self.0 {
+            Hash::Host(key) => key.hmac(algorithm, data),
+            Hash::StandIn(mixer) => mixer(algorithm, data),
+        }
+    }
+}
