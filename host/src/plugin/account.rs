@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tracing::{debug, error, info, warn};
@@ -25,6 +25,8 @@ pub(super) struct Account {
     kv: Mutex<Kv>,
     /// Locked for one count.
     lines: Mutex<Quota>,
+    /// What the plugin sees of the wall clock where it is tried with a time of its own.
+    clock: OnceLock<u64>,
 }
 
 impl Account {
@@ -36,7 +38,21 @@ impl Account {
             meters: Meters::new(slots),
             kv: Mutex::default(),
             lines: Mutex::new(Quota::new(now())),
+            clock: OnceLock::new(),
         }
+    }
+
+    /// Stops the plugin's clock at so many milliseconds since 1970, unless it stands already.
+    pub(super) fn stop_clock(&self, at: u64) {
+        self.clock.get_or_init(|| at);
+    }
+
+    /// The wall clock as the plugin sees it, in milliseconds since 1970.
+    #[expect(clippy::disallowed_methods, reason = "the contract's `now` is the wall clock")]
+    pub(super) fn wall_clock(&self) -> u64 {
+        let real =
+            || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        self.clock.get().copied().unwrap_or_else(|| u64::try_from(real()).unwrap_or(u64::MAX))
     }
 
     /// Whether the plugin may be asked.

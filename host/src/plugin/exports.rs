@@ -28,6 +28,7 @@ pub(super) struct Exports {
     cleanup: Option<cleanup::Guest>,
     notify: Option<notify::Guest>,
     sign: Option<sign::Guest>,
+    vendor: Option<vendor::Guest>,
 }
 
 impl Indices {
@@ -64,14 +65,13 @@ impl Indices {
     ///
     /// Errors: a function has another type than the contract's; that shows only here.
     pub(super) fn load(&self, store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Exports> {
-        // Nothing calls this one yet; a wrong type is an error all the same.
-        self.vendor.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?;
         Ok(Exports {
             lifecycle: self.lifecycle.load(&mut *store, instance)?,
             auth: self.auth.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
             cleanup: self.cleanup.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
             notify: self.notify.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
             sign: self.sign.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
+            vendor: self.vendor.as_ref().map(|found| found.load(&mut *store, instance)).transpose()?,
         })
     }
 }
@@ -91,6 +91,10 @@ impl Exports {
 
     pub(super) fn sign(&self) -> wasmtime::Result<&sign::Guest> {
         exported(self.sign.as_ref(), Role::Sign)
+    }
+
+    pub(super) fn vendor(&self) -> wasmtime::Result<&vendor::Guest> {
+        exported(self.vendor.as_ref(), Role::Vendor)
     }
 }
 

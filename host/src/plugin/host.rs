@@ -1,6 +1,6 @@
 //! What guests may call, and what an instance has with it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -114,11 +114,9 @@ impl host::Host for State {
         Ok(self.account.write(name, value))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the contract's `now` is the wall clock")]
     fn now(&mut self) -> wasmtime::Result<u64> {
         self.count()?;
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Ok(self.account.wall_clock())
     }
 }
 

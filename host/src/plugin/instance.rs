@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -27,7 +27,7 @@ use super::{
 };
 
 /// A plugin in force. Immutable but for its instances.
-pub(super) struct Plugin {
+pub struct Plugin {
     pub(super) name: String,
     pub(super) account: Arc<Account>,
     pub(super) indices: Indices,
@@ -35,6 +35,8 @@ pub(super) struct Plugin {
     /// Its configuration, as a JSON object.
     config: String,
     limits: Limits,
+    /// Instances made so far.
+    started: AtomicU64,
     /// A thread uses its own slot, or the next free one. Locked for the length of a call.
     slots: Box<[Mutex<Option<Warm>>]>,
 }
@@ -63,7 +65,22 @@ impl Plugin {
         account: Arc<Account>,
     ) -> Self {
         let slots = (0..slots()).map(|_| Mutex::default()).collect();
-        Self { name: name.to_owned(), account, indices, pre, config, limits, slots }
+        let started = AtomicU64::new(0);
+        Self { name: name.to_owned(), account, indices, pre, config, limits, started, slots }
+    }
+
+    /// How many instances were made, trial runs counted.
+    pub fn started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of linear memory that the warm instances have, those in a call not counted.
+    pub fn memory(&self) -> usize {
+        let used = |slot: &Mutex<Option<Warm>>| match slot.try_lock().as_deref() {
+            Ok(Some(warm)) => warm.store.data().ceiling.used(),
+            Ok(None) | Err(_) => 0,
+        };
+        self.slots.iter().map(used).sum()
     }
 
     /// Asks the plugin: `hook` calls it, `settle` holds its answer against the contract. `lent` is the secret
@@ -138,6 +155,7 @@ impl Plugin {
     }
 
     fn start(&self) -> Result<(Warm, Info), Fault> {
+        self.started.fetch_add(1, Ordering::Relaxed);
         let (mut store, instance) = self.instance()?;
         let exports = self.indices.load(&mut store, &instance);
         let exports = exports.map_err(|error| Fault::Start(format!("{error:#}")))?;

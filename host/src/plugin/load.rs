@@ -17,6 +17,7 @@ use wasmtime::{
 
 use super::{
     account::Account,
+    bindings::exports::sluice::policy::lifecycle::Info,
     cache::Cache,
     engine::engine,
     error::LoadError,
@@ -68,7 +69,7 @@ impl Loader {
         Ok(plugin)
     }
 
-    fn component(
+    pub(super) fn component(
         &self,
         bytes: &[u8],
         sha256: &str,
@@ -84,7 +85,7 @@ impl Loader {
         Ok(component)
     }
 
-    fn check_imports(&self, component: &Component, plugin: &str) -> Result<(), LoadError> {
+    pub(super) fn check_imports(&self, component: &Component, plugin: &str) -> Result<(), LoadError> {
         let kind = component.component_type();
         let granted = |import: &str| {
             Self::GRANTED.iter().any(|granted| import.starts_with(granted)) || wasi::is_import(import)
@@ -95,7 +96,11 @@ impl Loader {
         }
     }
 
-    fn link(&self, component: &Component, name: &str) -> Result<(InstancePre<State>, Indices), LoadError> {
+    pub(super) fn link(
+        &self,
+        component: &Component,
+        name: &str,
+    ) -> Result<(InstancePre<State>, Indices), LoadError> {
         let plugin = || name.to_owned();
         let mut linker = self.linker.clone();
         let linked = wasi::link(&mut linker, component).and_then(|()| linker.instantiate_pre(component));
@@ -107,7 +112,7 @@ impl Loader {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(path)?.take(Loader::FILE + 1).read_to_end(&mut bytes)?;
@@ -120,12 +125,13 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
-fn rehearse(plugin: &Plugin, sha256: &str) -> Result<(), LoadError> {
+/// Binds, starts and tests a plugin on trial; answers what it says of itself.
+pub(super) fn rehearse(plugin: &Plugin, sha256: &str) -> Result<Info, LoadError> {
     let name = || plugin.name.clone();
     let typed = plugin.check_types().map_err(|fault| LoadError::Init { plugin: name(), fault })?;
     typed.map_err(|error| LoadError::Export { plugin: name(), source: error.into() })?;
     let (info, tested) = plugin.rehearse().map_err(|fault| LoadError::Init { plugin: name(), fault })?;
     tested.map_err(|fault| LoadError::SelfTest { plugin: name(), fault })?;
     info!(plugin = %plugin.name, version = %info.version, %sha256, "plugin loaded: {}", info.description);
-    Ok(())
+    Ok(info)
 }

@@ -12,9 +12,12 @@
 //! | `engine`, `limits` | the sandbox: time and memory |
 //! | `account`, `health`, `figures` | what is kept of a plugin beside its instances |
 //! | `answer` | answers held against the contract |
+//! | `ask` | a method for each function of the contract |
+//! | `trial` | one component by itself, for the command line |
 
 mod account;
 mod answer;
+mod ask;
 mod bindings;
 mod cache;
 mod engine;
@@ -28,24 +31,28 @@ mod limits;
 mod load;
 mod secret;
 mod set;
+mod trial;
 mod wasi;
 
 use std::collections::HashMap;
 
 use arc_swap::ArcSwap;
-use wasmtime::component::Resource;
 
 pub use bindings::{
-    exports::sluice::policy::{auth, cleanup, notify, sign, vendor},
-    sluice::policy::types,
+    exports::sluice::policy::{auth, cleanup, lifecycle, notify, sign, vendor},
+    sluice::policy::{
+        host::{Algorithm, DigestInput, QopInput},
+        types,
+    },
 };
 pub use error::{Error, Fault, LoadError, Role};
 pub use figures::Figures;
+pub use instance::Plugin;
 pub use limits::Limits;
 pub use secret::{Credential, Secret};
 pub use set::Settings;
+pub use trial::{Inspection, ResetError, Trial, inspect};
 
-use host::Lent;
 use set::PluginSet;
 
 /// The plugins in force. Shared by all workers.
@@ -65,9 +72,6 @@ pub struct Formatted {
     pub requests: Vec<notify::HttpRequest>,
 }
 
-/// Every secret of a call has this handle: there is never more than one, see [`Lent`].
-const HANDLE: u32 = 0;
-
 impl Plugins {
     /// Loads what `settings` name.
     ///
@@ -84,14 +88,7 @@ impl Plugins {
         request: &auth::Registration,
         credential: Option<Credential>,
     ) -> Result<auth::Verdict, Error> {
-        let handle = credential.is_some().then(|| Resource::new_borrow(HANDLE));
-        let lent = credential.map_or(Lent::Nothing, Lent::Credential);
-        let set = self.set.load();
-        set.auth.call(
-            lent,
-            |exports, store| exports.auth()?.call_register(store, request, handle),
-            answer::admission,
-        )
+        self.set.load().auth.register(request, credential)
     }
 
     /// Decides on an API call, a playback or a publish; `key` is for a plugin that has none of its own.
@@ -99,11 +96,7 @@ impl Plugins {
     /// Errors: there is no decision. The caller is to be answered 503, a viewer to be refused.
     pub fn check_sign(&self, request: &sign::Request, key: &Secret) -> Result<sign::Verdict, Error> {
         let set = self.set.load();
-        let lent = self.key(&set.sign.name, key);
-        let hook = |exports: &exports::Exports, store: &mut _| {
-            exports.sign()?.call_check(store, request, Resource::new_borrow(HANDLE))
-        };
-        set.sign.call(lent, hook, answer::permission)
+        set.sign.check_sign(request, self.key(&set.sign.name, key))
     }
 
     /// How `plugins` tell an event, in the order they are configured in; `key` is for those that have
@@ -117,11 +110,8 @@ impl Plugins {
         key: &Secret,
     ) -> Result<Vec<Formatted>, Error> {
         let set = self.set.load();
-        let format = |plugin: &instance::Plugin| {
-            let hook = |exports: &exports::Exports, store: &mut _| {
-                exports.notify()?.call_format(store, event, Resource::new_borrow(HANDLE))
-            };
-            let requests = plugin.call(self.key(&plugin.name, key), hook, answer::requests)?;
+        let format = |plugin: &Plugin| {
+            let requests = plugin.format(event, self.key(&plugin.name, key))?;
             Ok(Formatted { plugin: plugin.name.clone(), requests })
         };
         let asked = set.notify.iter().filter(|plugin| plugins.contains(&plugin.name));
@@ -142,9 +132,7 @@ impl Plugins {
         let Some(plugin) = set.notify.iter().find(|candidate| candidate.name == plugin) else {
             return Ok(true);
         };
-        let hook =
-            |exports: &exports::Exports, store: &mut _| exports.notify()?.call_accepted(store, event, answer);
-        plugin.call(Lent::Nothing, hook, Ok)
+        plugin.accepted(event, answer)
     }
 
     /// Which recordings of a page go, each of them at most once; none where no plugin decides that.
@@ -153,18 +141,12 @@ impl Plugins {
     pub fn select_recordings(&self, sweep: &cleanup::Sweep) -> Result<Vec<cleanup::Deletion>, Error> {
         let set = self.set.load();
         let Some(plugin) = &set.cleanup else { return Ok(Vec::new()) };
-        let hook = |exports: &exports::Exports, store: &mut _| exports.cleanup()?.call_select(store, sweep);
-        let chosen = plugin.call(Lent::Nothing, hook, Ok)?;
-        let (deletions, fault) = answer::selection(sweep, chosen);
-        if let Some(fault) = fault {
-            plugin.account.book_beside(fault);
-        }
-        Ok(deletions)
+        plugin.select(sweep)
     }
 
     /// The key that a plugin computes with: its own, or the one that all share.
-    fn key(&self, plugin: &str, shared: &Secret) -> Lent {
-        Lent::Key(self.keys.get(plugin).unwrap_or(shared).clone())
+    fn key<'a>(&'a self, plugin: &str, shared: &'a Secret) -> &'a Secret {
+        self.keys.get(plugin).unwrap_or(shared)
     }
 
     /// What each plugin's calls came to.

@@ -26,6 +26,13 @@ impl Credential {
         Ok(expected.as_str().as_bytes().ct_eq(response.to_ascii_lowercase().as_bytes()).into())
     }
 
+    /// The Digest response of a device that has this password (RFC 7616 §3.4.1), to try a policy with.
+    ///
+    /// Errors: an unknown `qop`.
+    pub fn answer(&self, input: &DigestInput) -> Result<String, String> {
+        self.response(input).map(|response| response.as_str().to_owned())
+    }
+
     fn response(&self, input: &DigestInput) -> Result<Hex, String> {
         let hash = |parts: &[&str]| hash(input.algorithm, parts.iter().map(|part| part.as_bytes()));
         let a1 = hash(&[&input.username, ":", &input.realm, ":", &self.0]);
