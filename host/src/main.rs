@@ -1,5 +1,7 @@
 //! The gateway's command line.
 
+mod cli;
+
 use std::fs::OpenOptions;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,6 +47,11 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Write, build, test and measure policy plugins
+    Plugin {
+        #[command(subcommand)]
+        command: cli::Command,
+    },
     /// Run the gateway
     Serve {
         /// The configuration file
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check { config } => check(&config),
         Command::Init { file } => init(&file),
+        Command::Plugin { command } => cli::run(command),
         Command::Serve { config } => serve(&config),
     };
     match done {

@@ -36,14 +36,14 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// An outside crate, and where alone it may be named.
 const HOMES: &[(&str, &[&str])] = &[
-    ("anyhow::", &["main.rs"]),
+    ("anyhow::", &["cli", "main.rs"]),
     ("axum::", &["http"]),
     ("hyper::", &["http"]),
     ("quick_xml::", &["gb28181"]),
     ("reqwest::", &["gateway/event.rs", "media"]),
     ("rsip::", &["sip/core/message.rs"]),
     ("rusqlite::", &["store"]),
-    ("toml::", &["config"]),
+    ("toml::", &["cli/cases", "config"]),
     ("wasmtime::", &["plugin"]),
 ];
 

@@ -1,0 +1,43 @@
+//! `sluice plugin test`: a component held against a file of cases.
+
+use std::{path::Path, process::ExitCode};
+
+use sluice::plugin::Trial;
+
+use super::cases::{Outcome, Suite};
+
+/// Runs every case and prints what became of it.
+///
+/// The exit code is 0 if all of them pass, 1 if one fails, and 2 if they cannot be run.
+pub(crate) fn test(file: &Path, cases: &Path) -> ExitCode {
+    match run(file, cases) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sluice: {}", crate::told(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(file: &Path, cases: &Path) -> anyhow::Result<bool> {
+    let suite = Suite::read(cases)?;
+    let mut trial = Trial::load(file, &suite.config)?;
+    suite.expect_roles(&trial.roles).map_err(|error| error.context(cases.display().to_string()))?;
+    let mut failed = 0;
+    for case in &suite.cases {
+        match case.run(&mut trial)? {
+            Outcome::Same => println!("ok    {}", case.title()),
+            Outcome::Different(differences) => {
+                failed += 1;
+                println!("FAIL  {}", case.title());
+                println!("      {} line {}", cases.display(), suite.line(&**case));
+                for line in differences.iter().flat_map(|difference| difference.lines()) {
+                    println!("      {line}");
+                }
+            }
+        }
+    }
+    println!("{} passed, {failed} failed", suite.cases.len() - failed);
+    Ok(failed == 0)
+}
