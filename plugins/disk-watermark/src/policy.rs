@@ -5,32 +5,57 @@
 
 use serde::Deserialize;
 
-use crate::wit::exports::sluice::policy::cleanup::{Deletion, Disk, Recording, Sweep};
+use sluice_sdk::{
+    Cleanup, Policy,
+    cleanup::{Deletion, Disk, Recording, Sweep},
+};
 
 /// `[plugins.config.disk-watermark]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {
+pub(crate) struct DiskWatermark {
     /// How full the disk may be, in percent of its size, whoever fills it.
     percent: u8,
 }
 
-impl Default for Config {
+impl Default for DiskWatermark {
     fn default() -> Self {
         Self { percent: 90 }
     }
 }
 
-impl Config {
-    /// Reads the configuration, a JSON object.
-    pub(crate) fn parse(json: &str) -> Result<Self, String> {
-        let config: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        match config.percent {
-            0..=100 => Ok(config),
+impl Cleanup for DiskWatermark {
+    /// The oldest files of a page, as many as bring the disk below the mark.
+    fn select(&self, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
+        let mut excess = self.excess(&sweep.disk);
+        let reason = format!("the disk is {} % full, {} % allowed", fullness(&sweep.disk), self.percent);
+        let goes = |recording: &Recording| {
+            let goes = excess > 0;
+            excess = excess.saturating_sub(recording.size);
+            goes.then(|| Deletion { id: recording.id.clone(), reason: reason.clone() })
+        };
+        Ok(sweep.recordings.iter().map_while(goes).collect())
+    }
+}
+
+impl Policy for DiskWatermark {
+    fn prepare(&mut self) -> Result<(), String> {
+        match self.percent {
+            0..=100 => Ok(()),
             percent => Err(format!("`percent` is {percent}; a disk is at most 100 % full")),
         }
     }
 
+    /// A disk with room, and one without.
+    fn self_test(&self) -> Result<(), String> {
+        let policy = Self::default();
+        let full = policy.select(&sample(&[("a", 60), ("b", 60)], 95))?.len();
+        let roomy = policy.select(&sample(&[("a", 60), ("b", 60)], 50))?.len();
+        if (full, roomy) == (1, 0) { Ok(()) } else { Err(format!("{full} and {roomy} files go")) }
+    }
+}
+
+impl DiskWatermark {
     /// Bytes that have to go.
     fn excess(&self, disk: &Disk) -> u64 {
         let used = disk.total.saturating_sub(disk.free);
@@ -39,32 +64,10 @@ impl Config {
     }
 }
 
-/// The oldest files of a page, as many as bring the disk below the mark.
-///
-/// Errors: none.
-pub(crate) fn select(config: &Config, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
-    let mut excess = config.excess(&sweep.disk);
-    let reason = format!("the disk is {} % full, {} % allowed", fullness(&sweep.disk), config.percent);
-    let goes = |recording: &Recording| {
-        let goes = excess > 0;
-        excess = excess.saturating_sub(recording.size);
-        goes.then(|| Deletion { id: recording.id.clone(), reason: reason.clone() })
-    };
-    Ok(sweep.recordings.iter().map_while(goes).collect())
-}
-
 /// Percent, rounded up: a disk that is too full shows it.
 fn fullness(disk: &Disk) -> u64 {
     let used = disk.total.saturating_sub(disk.free);
     (used.saturating_mul(100)).div_ceil(disk.total.max(1))
-}
-
-/// A disk with room, and one without.
-pub(crate) fn self_test() -> Result<(), String> {
-    let config = Config::default();
-    let full = select(&config, &sample(&[("a", 60), ("b", 60)], 95))?.len();
-    let roomy = select(&config, &sample(&[("a", 60), ("b", 60)], 50))?.len();
-    if (full, roomy) == (1, 0) { Ok(()) } else { Err(format!("{full} and {roomy} files go")) }
 }
 
 /// A sweep over files of so many thousandths of a disk that is so many percent full.
@@ -92,10 +95,11 @@ fn sample(files: &[(&str, u64)], percent: u64) -> Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluice_sdk::configured;
 
     fn gone(config: &str, sweep: &Sweep) -> Vec<String> {
-        let config = Config::parse(config).expect("a configuration");
-        select(&config, sweep).expect("a decision").into_iter().map(|deletion| deletion.id).collect()
+        let config: DiskWatermark = configured(config).expect("a configuration");
+        config.select(sweep).expect("a decision").into_iter().map(|deletion| deletion.id).collect()
     }
 
     #[test]
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_reason_says_how_full_it_is() {
-        let deletions = select(&Config::default(), &sample(&[("a", 1)], 95)).expect("a decision");
+        let deletions = DiskWatermark::default().select(&sample(&[("a", 1)], 95)).expect("a decision");
         let reason = "the disk is 95 % full, 90 % allowed".into();
         assert_eq!(deletions, [Deletion { id: "a".into(), reason }]);
     }
@@ -138,22 +142,22 @@ mod tests {
         let strange = Sweep { disk: Disk { total: 10, free: u64::MAX }, ..unknown };
         assert_eq!(gone(r#"{"percent":0}"#, &strange), [""; 0]);
         let vast = Disk { total: u64::MAX, free: 0 };
-        assert_eq!(Config::default().excess(&vast), u64::MAX - u64::MAX / 100 * 90);
+        assert_eq!(DiskWatermark::default().excess(&vast), u64::MAX - u64::MAX / 100 * 90);
     }
 
     #[test]
     fn a_percentage_that_is_none_is_refused() {
         assert_eq!(
-            Config::parse(r#"{"percent":101}"#).unwrap_err(),
+            configured::<DiskWatermark>(r#"{"percent":101}"#).unwrap_err(),
             "`percent` is 101; a disk is at most 100 % full"
         );
         for wrong in [r#"{"percent":-1}"#, r#"{"percent":300}"#, r#"{"percents":9}"#] {
-            assert!(Config::parse(wrong).is_err(), "{wrong}");
+            assert!(configured::<DiskWatermark>(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_self_test_passes() {
-        assert_eq!(self_test(), Ok(()));
+        assert_eq!(DiskWatermark::default().self_test(), Ok(()));
     }
 }

@@ -5,9 +5,10 @@
 
 use serde::Deserialize;
 
-use crate::wit::{
-    exports::sluice::policy::cleanup::{Deletion, Disk, Recording, Sweep},
-    sluice::policy::types::Attribute,
+use sluice_sdk::{
+    Cleanup, Policy,
+    cleanup::{Deletion, Disk, Recording, Sweep},
+    types::Attribute,
 };
 
 /// What both places say where nobody changed them.
@@ -21,23 +22,44 @@ const DAY: u64 = 86_400;
 /// `[plugins.config.expire]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {
+pub(crate) struct Expire {
     /// Files go when they were finished this long ago. While it is the shipped one, `record.expire` counts.
     days: u32,
 }
 
-impl Default for Config {
+impl Default for Expire {
     fn default() -> Self {
         Self { days: SHIPPED }
     }
 }
 
-impl Config {
-    /// Reads the configuration, a JSON object.
-    pub(crate) fn parse(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
+impl Cleanup for Expire {
+    /// The files of a page that are too old, by when they were finished.
+    fn select(&self, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
+        let kept = self.kept(sweep)?;
+        let expired = |recording: &Recording| {
+            // A clock that was set back makes a file no older.
+            let age = sweep.now.saturating_sub(recording.end);
+            (age >= kept.saturating_mul(DAY)).then(|| Deletion {
+                id: recording.id.clone(),
+                reason: format!("{} days old, kept for {kept}", age / DAY),
+            })
+        };
+        Ok(sweep.recordings.iter().filter_map(expired).collect())
     }
+}
 
+impl Policy for Expire {
+    /// Two files of different age: the old one goes.
+    fn self_test(&self) -> Result<(), String> {
+        let sweep = sample(&[("old", 0), ("young", 2 * DAY)], 8 * DAY, &[]);
+        let gone: Vec<String> =
+            Self::default().select(&sweep)?.into_iter().map(|deletion| deletion.id).collect();
+        if gone == ["old"] { Ok(()) } else { Err(format!("of an old and a young file go {gone:?}")) }
+    }
+}
+
+impl Expire {
     /// Days that a file is kept.
     fn kept(&self, sweep: &Sweep) -> Result<u64, String> {
         let expire = sweep.attributes.iter().find(|attribute| attribute.name == EXPIRE);
@@ -48,30 +70,6 @@ impl Config {
             None => Ok(self.days.into()),
         }
     }
-}
-
-/// The files of a page that are too old, by when they were finished.
-///
-/// Errors: `record.expire` is not a number.
-pub(crate) fn select(config: &Config, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
-    let kept = config.kept(sweep)?;
-    let expired = |recording: &Recording| {
-        // A clock that was set back makes a file no older.
-        let age = sweep.now.saturating_sub(recording.end);
-        (age >= kept.saturating_mul(DAY)).then(|| Deletion {
-            id: recording.id.clone(),
-            reason: format!("{} days old, kept for {kept}", age / DAY),
-        })
-    };
-    Ok(sweep.recordings.iter().filter_map(expired).collect())
-}
-
-/// Two files of different age: the old one goes.
-pub(crate) fn self_test() -> Result<(), String> {
-    let sweep = sample(&[("old", 0), ("young", 2 * DAY)], 8 * DAY, &[]);
-    let gone: Vec<String> =
-        select(&Config::default(), &sweep)?.into_iter().map(|deletion| deletion.id).collect();
-    if gone == ["old"] { Ok(()) } else { Err(format!("of an old and a young file go {gone:?}")) }
 }
 
 /// A sweep at `now` over files named with the time at which each was finished.
@@ -99,19 +97,20 @@ fn sample(files: &[(&str, u64)], now: u64, attributes: &[(&str, &str)]) -> Sweep
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluice_sdk::configured;
 
     /// Which of three files go that are 1, 10 and 40 days old.
     fn gone(config: &str, attributes: &[(&str, &str)]) -> Vec<String> {
         let files = [("40", 0), ("10", 30 * DAY), ("1", 39 * DAY)];
-        let config = Config::parse(config).expect("a configuration");
-        let gone = select(&config, &sample(&files, 40 * DAY, attributes)).expect("a decision");
+        let config: Expire = configured(config).expect("a configuration");
+        let gone = config.select(&sample(&files, 40 * DAY, attributes)).expect("a decision");
         gone.into_iter().map(|deletion| deletion.id).collect()
     }
 
     #[test]
     fn a_file_goes_on_the_second_and_says_why() {
-        let config = Config::default();
-        let at = |now| select(&config, &sample(&[("a", 100)], now, &[]));
+        let config = Expire::default();
+        let at = |now| config.select(&sample(&[("a", 100)], now, &[]));
         assert_eq!(at(100 + 7 * DAY - 1), Ok(vec![]));
         let deletion = Deletion { id: "a".into(), reason: "7 days old, kept for 7".into() };
         assert_eq!(at(100 + 7 * DAY), Ok(vec![deletion]));
@@ -137,9 +136,9 @@ mod tests {
     fn nothing_goes_where_the_days_cannot_be_read() {
         let sweep = sample(&[("a", 0)], 99 * DAY, &[(EXPIRE, "week")]);
         let error = "record.expire is `week`, which is no number of days";
-        assert_eq!(select(&Config::default(), &sweep), Err(error.into()));
-        for wrong in [r#"{"days":-1}"#, r#"{"days":"7"}"#, r#"{"day":7}"#, "[]"] {
-            assert!(Config::parse(wrong).is_err(), "{wrong}");
+        assert_eq!(Expire::default().select(&sweep), Err(error.into()));
+        for wrong in [r#"{"days":-1}"#, r#"{"days":"7"}"#, r#"{"day":7}"#] {
+            assert!(configured::<Expire>(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -150,6 +149,6 @@ mod tests {
 
     #[test]
     fn the_self_test_passes() {
-        assert_eq!(self_test(), Ok(()));
+        assert_eq!(Expire::default().self_test(), Ok(()));
     }
 }
