@@ -193,7 +193,7 @@ impl Store {
     /// Stores that a recording ended without a file. False when it has one or is ended already. A file that
     /// comes later still finishes it.
     pub async fn fail_recording(&self, id: impl Into<String>, why: impl Into<String>) -> Result<bool> {
-        let sql = "UPDATE recordings SET state = 'failed', why = ?2
+        let sql = "UPDATE recordings SET state = 'failed', why = ?2, over_at = unixepoch()
                    WHERE id = ?1 AND state IN ('recording', 'stopping')";
         let (id, why) = (id.into(), why.into());
         self.write(move |connection| Ok(columns::execute(connection, sql, (id, why))? > 0)).await
@@ -212,15 +212,15 @@ impl Store {
 
     /// Stores that a recording's file was deleted, and why. False when it has none.
     pub async fn set_recording_deleted(&self, id: impl Into<String>, why: impl Into<String>) -> Result<bool> {
-        let sql = "UPDATE recordings SET state = 'deleted', why = ?2 WHERE id = ?1 AND state = 'done'";
+        let sql = "UPDATE recordings SET state = 'deleted', why = ?2, over_at = unixepoch()
+                   WHERE id = ?1 AND state = 'done'";
         let (id, why) = (id.into(), why.into());
         self.write(move |connection| Ok(columns::execute(connection, sql, (id, why))? > 0)).await
     }
 
-    /// Forgets recordings without a file, gone or never there, that were asked for before `time`, in Unix
-    /// seconds; how many.
+    /// Forgets recordings without a file that were deleted or failed before `time`, in Unix seconds; how many.
     pub async fn forget_recordings(&self, time: i64) -> Result<usize> {
-        let sql = "DELETE FROM recordings WHERE state IN ('deleted', 'failed') AND started < ?1";
+        let sql = "DELETE FROM recordings WHERE state IN ('deleted', 'failed') AND over_at < ?1";
         self.write(move |connection| columns::execute(connection, sql, [time])).await
     }
 }

@@ -112,11 +112,12 @@ CREATE TABLE recordings (
     time_len   REAL NOT NULL DEFAULT 0,
     start_at   INTEGER NOT NULL DEFAULT 0,
     end_at     INTEGER NOT NULL DEFAULT 0,
-    why        TEXT NOT NULL DEFAULT ''
+    why        TEXT NOT NULL DEFAULT '',
+    over_at    INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX recordings_open ON recordings (stream) WHERE state IN ('recording', 'stopping');
 CREATE INDEX recordings_of_stream ON recordings (stream, started);
-CREATE INDEX recordings_over ON recordings (started) WHERE state IN ('deleted', 'failed');
+CREATE INDEX recordings_over ON recordings (over_at) WHERE state IN ('deleted', 'failed');
 CREATE INDEX recordings_done ON recordings (start_at, id) WHERE state = 'done';
 
 CREATE TABLE receivers (

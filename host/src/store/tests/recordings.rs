@@ -99,8 +99,24 @@ async fn files_are_swept_in_pages_oldest_first() {
     let gone = fixture.store.recording(oldest).await.unwrap().unwrap();
     assert_eq!((gone.state, gone.why.as_str()), (RecordingState::Deleted, "7 days old"));
     assert_eq!(fixture.store.recorded_files(None, 9).await.unwrap().len(), 3);
+}
 
-    assert_eq!(fixture.store.forget_recordings(100).await.unwrap(), 0);
-    assert_eq!(fixture.store.forget_recordings(101).await.unwrap(), 1);
-    assert_eq!(fixture.store.recording(oldest).await.unwrap(), None);
+#[tokio::test]
+async fn what_has_no_file_is_forgotten_by_when_it_was_over() {
+    let fixture = Fixture::new();
+    let deleted = fixture.store.add_recorded_file(new("S"), file(1)).await.unwrap().id;
+    let done = fixture.store.add_recorded_file(new("S"), file(2)).await.unwrap().id;
+    let failed = fixture.store.start_recording(new("S")).await.unwrap().id;
+    assert!(fixture.store.fail_recording(failed.as_str(), "no media").await.unwrap());
+    let running = fixture.store.start_recording(new("S")).await.unwrap().id;
+    assert!(fixture.store.set_recording_deleted(deleted.as_str(), "7 days old").await.unwrap());
+
+    // All were asked for at 100; what counts is that two of them have been over for less than a minute.
+    let now = fixture.store.write(|connection| columns::value::<i64>(connection, "SELECT unixepoch()", ()));
+    let now = now.await.unwrap().unwrap();
+    assert_eq!(fixture.store.forget_recordings(now - 60).await.unwrap(), 0);
+    assert_eq!(fixture.store.forget_recordings(now + 60).await.unwrap(), 2);
+    for (id, is_kept) in [(deleted, false), (done, true), (failed, false), (running, true)] {
+        assert_eq!(fixture.store.recording(id).await.unwrap().is_some(), is_kept);
+    }
 }
