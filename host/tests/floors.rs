@@ -34,7 +34,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("http", &["crate::sip", "crate::plugin"]),
 ];
 
-/// An outside crate, and where alone it may be named.
+/// An outside crate or a dangerous word, and where alone it may be named.
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow::", &["cli", "main.rs"]),
     ("axum::", &["http"]),
@@ -44,6 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rsip::", &["sip/core/message.rs"]),
     ("rusqlite::", &["store"]),
     ("toml::", &["cli/cases", "config"]),
+    ("unlinkat", &["media/folder.rs"]),
     ("wasmtime::", &["plugin"]),
 ];
 

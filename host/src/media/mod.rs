@@ -3,6 +3,7 @@
 //! ```text
 //! client   its HTTP API             hook    what it posts to us
 //! answer   what the API says        reply   what we answer to that
+//! folder   its recorded files
 //! ```
 //!
 //! Built from recordings of a real one (`tests/data/zlm`), not from its manual.
@@ -10,6 +11,7 @@
 mod answer;
 mod client;
 mod error;
+mod folder;
 mod hook;
 mod reply;
 #[cfg(test)]
@@ -19,6 +21,7 @@ pub use self::{
     answer::{Medium, OriginSock, RecordFiles, RtpInfo, RtpServer, Track, Version},
     client::{MediaServer, OpenRtp, TcpMode, Timeouts},
     error::{Error, Result},
+    folder::{Disk, FolderError, Place, RecordFolder},
     hook::{
         Hook, OnHttpAccess, OnPlay, OnPublish, OnRecordMp4, OnRtpServerTimeout, OnSendRtpStopped,
         OnServerKeepalive, OnServerStarted, OnStreamChanged, OnStreamNoneReader, OnStreamNotFound, Session,

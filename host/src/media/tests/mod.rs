@@ -2,6 +2,7 @@
 
 mod calls;
 mod failures;
+mod folder;
 mod hooks;
 mod server;
 
