@@ -167,6 +167,10 @@ fn periods(config: &Config, found: &mut Findings<'_>) {
         format!("{} is no limit in seconds; -1 is none", config.record.max)
     });
     found.error("record.file_timeout_secs", config.record.file_timeout_secs == 0, zero);
+    found.warning("record.expire", config.record.expire == 0, || {
+        "is 0, so files go at the next sweep; plugins.cleanup = \"\" keeps them all".into()
+    });
+    found.error("record.sweep_interval_secs", config.record.sweep_interval_secs == 0, zero);
     found.error("notify.retry_min_ms", config.notify.retry_min_ms == 0, zero);
     found.error("notify.retry_max_ms", config.notify.retry_max_ms < config.notify.retry_min_ms, || {
         "is less than retry_min_ms".into()
@@ -259,7 +263,8 @@ mod tests {
     #[test]
     fn each_wrong_value_is_named_with_its_line() {
         let text = "mode = \"debug\"\n[platform]\nid = \"12\"\n[sip]\nudp = \"5060\"\n[media]\nsecret = \"s\"\n\
-                    hook_token = \"t\"\nrtp = \"0.0.0.0:1\"\nrtp_transport = \"tcp-active\"\n[record]\nmax = 0\n";
+                    hook_token = \"t\"\nrtp = \"0.0.0.0:1\"\nrtp_transport = \"tcp-active\"\n[record]\nmax = 0\n\
+                    expire = 0\nsweep_interval_secs = 0\n";
         assert_eq!(
             problems(text),
             [
@@ -269,6 +274,9 @@ mod tests {
                 "error: line 10: media.rtp_transport: \"tcp-active\" needs a server for each stream; \
                  set rtp_ports = \"each\"",
                 "error: line 12: record.max: 0 is no limit in seconds; -1 is none",
+                "warning: line 13: record.expire: is 0, so files go at the next sweep; plugins.cleanup = \"\" keeps \
+                 them all",
+                "error: line 14: record.sweep_interval_secs: is 0; it takes at least 1",
             ]
         );
     }

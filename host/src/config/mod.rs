@@ -226,13 +226,21 @@ pub struct Record {
     pub max: i64,
     /// How long the caller who ends a recording waits for its file.
     pub file_timeout_secs: u64,
-    /// Days.
+    /// Days that files are kept; the cleanup plugin gets it with each sweep.
     pub expire: u32,
+    /// How often the cleanup plugin is asked which files go.
+    pub sweep_interval_secs: u64,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { path: "www/record".into(), max: 600, file_timeout_secs: 10, expire: 7 }
+        Self {
+            path: "www/record".into(),
+            max: 600,
+            file_timeout_secs: 10,
+            expire: 7,
+            sweep_interval_secs: 600,
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `timeline` | recorded periods joined, clipped and split by day |
 //! | `record` | streams recorded at the media server |
 //! | `lost` | recordings whose file nobody told of |
+//! | `cleanup` | recorded files that go |
 //! | `live` | play: one live stream a channel |
 //! | `invite` | opening a media session, along the standard's sequence chart |
 //! | `call` | an INVITE, until nobody can answer it any more |
@@ -29,6 +30,7 @@
 mod account;
 mod answer;
 mod call;
+mod cleanup;
 mod clock;
 mod close;
 mod error;
@@ -65,6 +67,7 @@ use crate::sip::Sip;
 use crate::sip::core::nonce::NonceKeeper;
 use crate::store::{NewEvent, Store};
 
+pub use cleanup::{SweepFigures, SweepReport};
 pub use close::Stopped;
 pub use error::Error;
 pub use event::Notifications;
@@ -102,6 +105,7 @@ struct Inner {
     queries: query::Queries,
     recordings: record::Recordings,
     streams: stream::Streams,
+    sweeps: cleanup::Sweeps,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,
     events: event::Outbox,

@@ -17,6 +17,7 @@ use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
 use crate::store::User;
 
+use super::cleanup::Sweeps;
 use super::event::{Notifications, Outbox};
 use super::query::Queries;
 use super::receivers::Receivers;
@@ -59,9 +60,10 @@ impl Gateway {
         gateway.resume_streams().await?;
         gateway.resume_recordings().await?;
         gateway.start_senders().await?;
-        let (answering, keeping) = (gateway.clone(), gateway.clone());
+        let (answering, keeping, sweeping) = (gateway.clone(), gateway.clone(), gateway.clone());
         gateway.in_background(async move { answering.answer_all(incoming).await });
         gateway.in_background(async move { keeping.keep_house().await });
+        gateway.in_background(async move { sweeping.sweep_regularly().await });
         Ok(gateway)
     }
 
@@ -125,6 +127,7 @@ impl Inner {
             registry: Registry::default(),
             recordings: Recordings::default(),
             streams: Streams::default(),
+            sweeps: Sweeps::default(),
             check_wanted: Notify::new(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
