@@ -8,9 +8,11 @@
 //! | `single` | one crate, anywhere: its component |
 //! | `sources` | which crates of this workspace are plugins, and whether they changed |
 //! | `toolchain` | which Rust builds for WebAssembly here |
+//! | `scripts` | policies in Python and JavaScript |
 //! | `process` | child processes with a time limit |
 
 mod process;
+mod scripts;
 mod single;
 mod sources;
 mod toolchain;
@@ -47,6 +49,13 @@ pub fn plugins() -> Result<PathBuf> {
         changed.iter().try_for_each(|source| encode(source, &folder, &work))?;
     }
     Ok(folder)
+}
+
+/// Builds the policies that are written in Python and JavaScript, and returns their paths.
+///
+/// Errors: Python or Node.js is missing, their tools cannot be fetched, or a policy does not build.
+pub fn scripts() -> Result<Vec<PathBuf>> {
+    scripts::build(&root(), &target()?)
 }
 
 /// Who asks for the gateway's binary. Cargo gives dependencies the features that the packages of one build ask for

@@ -7,10 +7,20 @@ use clap::Parser;
 /// Needs a Rust compiler for wasm32-unknown-unknown: rustup's, or Debian's rustc-web. The builder finds out which.
 #[derive(Parser)]
 #[command(version)]
-struct Arguments {}
+struct Arguments {
+    /// Build the policies in Python and JavaScript instead, into `target/plugins-scripts`. Needs python3 and Node.js,
+    /// and fetches componentize-py and componentize-js.
+    #[arg(long)]
+    scripts: bool,
+}
 
 fn main() -> anyhow::Result<()> {
-    Arguments::parse();
+    if Arguments::parse().scripts {
+        for component in sluice_build::scripts()? {
+            println!("{}", component.display());
+        }
+        return Ok(());
+    }
     let folder = sluice_build::plugins()?;
     println!("The components are in {}", folder.display());
     println!("Point the gateway at them: [plugins] path = {folder:?}");

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 const FOLDERS: [&str; 2] = ["plugins", "tests/guests"];
 
 /// What every plugin is built from beside its own crate.
-const SHARED: [&str; 4] = ["Cargo.lock", "Cargo.toml", "plugins/sdk", "wit"];
+const SHARED: [&str; 5] = ["Cargo.lock", "Cargo.toml", "plugins/robot", "plugins/sdk", "wit"];
 
 /// This builder, as it was compiled: what is on disk may be newer.
 const BUILDER: [&str; 2] = [include_str!("lib.rs"), include_str!("toolchain.rs")];

@@ -55,4 +55,4 @@ pub use bindings::{
 pub use config::configured;
 pub use host::now;
 pub use policy::{Auth, Cleanup, Notify, Policy, Sign, Vendor};
-pub use secret::{Algorithm, Credential, DigestInput, Key, QopInput};
+pub use secret::{Algorithm, Credential, DigestInput, Key, Piece, QopInput};

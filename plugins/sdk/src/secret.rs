@@ -1,7 +1,7 @@
 //! Secrets that a policy has things computed with and never sees. In tests, stand-ins for them.
 
 use crate::bindings::base::sluice::policy::host;
-pub use crate::bindings::base::sluice::policy::host::{Algorithm, DigestInput, QopInput};
+pub use crate::bindings::base::sluice::policy::host::{Algorithm, DigestInput, Piece, QopInput};
 
 /// The password of one device.
 #[derive(Clone, Copy)]
@@ -67,6 +67,28 @@ impl<'a> Key<'a> {
         match self.0 {
             Hash::Host(key) => key.digest(algorithm, prefix, suffix),
             Hash::StandIn(mixer) => mixer(algorithm, &[prefix, suffix].concat()),
+        }
+    }
+
+    /// Lower-case hexadecimal HMAC of `data` under `secret`, each put together from its pieces, for services that
+    /// sign a text with the key in it, or under more than the key. A stand-in gets both, the key left out.
+    ///
+    /// Errors: the operator configured no key.
+    pub fn hmac_of(
+        self,
+        algorithm: Algorithm,
+        secret: &[Piece<'_>],
+        data: &[Piece<'_>],
+    ) -> Result<String, String> {
+        match self.0 {
+            Hash::Host(key) => key.hmac_of(algorithm, secret, data),
+            Hash::StandIn(mixer) => {
+                let bytes = |piece: &Piece<'_>| match piece {
+                    Piece::Bytes(bytes) => bytes.to_vec(),
+                    Piece::Key => Vec::new(),
+                };
+                mixer(algorithm, &secret.iter().chain(data).flat_map(bytes).collect::<Vec<u8>>())
+            }
         }
     }
 

@@ -1,0 +1,191 @@
+//! The decisions.
+
+use serde::{Deserialize, Serialize};
+use sluice_sdk::{
+    Auth, Credential, Policy,
+    auth::{Registration, Verdict},
+    kv, log,
+};
+
+/// How many devices are remembered as waiting. Whoever invents ids must not fill the plugin's store.
+const WAITING: usize = 500;
+
+/// The names of those that wait, oldest first, as a JSON list.
+const QUEUE: &str = "waiting";
+
+/// `[plugins.config.allow-list]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AllowList {
+    /// Ids that need no approval, or their first digits with `*` behind.
+    allow: Vec<String>,
+}
+
+/// A device that waits, as the operator sees it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Waiting {
+    source: String,
+    user_agent: Option<String>,
+    /// Whether it has shown the password that it was issued; one that was never issued cannot.
+    proved: bool,
+    /// Unix seconds of its last attempt.
+    time: u64,
+}
+
+impl Policy for AllowList {
+    fn prepare(&mut self) -> Result<(), String> {
+        let id = |text: &str| text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        match self.allow.iter().find(|entry| !id(entry.strip_suffix('*').unwrap_or(entry))) {
+            Some(entry) => {
+                Err(format!("`allow` has \"{entry}\"; write up to 20 digits, with * behind for a beginning"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Auth for AllowList {
+    fn register(
+        &self,
+        request: &Registration,
+        credential: Option<Credential<'_>>,
+    ) -> Result<Verdict, String> {
+        let fresh = request.digest.as_ref().is_some_and(|digest| digest.is_fresh());
+        if !fresh {
+            return Ok(request.challenge());
+        }
+        let proved = match credential {
+            Some(credential) => request.is_proved_by(credential)?,
+            None => false,
+        };
+        if self.is_approved(&request.device)? {
+            return Ok(if proved { Verdict::Admit } else { Verdict::refuse(403, "Forbidden") });
+        }
+        wait(request, proved)?;
+        Ok(Verdict::refuse(403, "Waiting For Approval"))
+    }
+}
+
+impl AllowList {
+    fn is_approved(&self, device: &str) -> Result<bool, String> {
+        let named = |entry: &String| match entry.strip_suffix('*') {
+            Some(beginning) => device.starts_with(beginning),
+            None => device == entry,
+        };
+        Ok(self.allow.iter().any(named)
+            || kv::read(&format!("approved/{device}"))?.as_deref() == Some(b"yes"))
+    }
+}
+
+/// Remembers that a device waits. What is not an id is not remembered.
+fn wait(request: &Registration, proved: bool) -> Result<(), String> {
+    let device = &request.device;
+    if device.len() > 20 || !device.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    let queue = kv::read(QUEUE)?.unwrap_or_default();
+    let mut queue: Vec<String> = serde_json::from_slice(&queue).unwrap_or_default();
+    if !queue.contains(device) {
+        log::info(&format!("{device} waits for approval, from {}", request.source));
+        queue.push(device.clone());
+        if queue.len() > WAITING {
+            kv::forget(&format!("waiting/{}", queue.remove(0)))?;
+        }
+        kv::write(QUEUE, &json(&queue)?)?;
+    }
+    let waiting = Waiting {
+        source: request.source.clone(),
+        user_agent: request.user_agent.clone(),
+        proved,
+        time: sluice_sdk::now() / 1000,
+    };
+    kv::write(&format!("waiting/{device}"), &json(&waiting)?)
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(value).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_sdk::{
+        DigestInput,
+        auth::{Digest, NonceState},
+        samples::{answered, registration},
+        testing::set_now,
+    };
+
+    const ID: &str = "37070000081118000001";
+
+    /// A REGISTER with this response under a fresh nonce.
+    fn request(device: &str, response: &str) -> Registration {
+        let mut request = Registration { device: device.into(), ..answered(NonceState::Fresh) };
+        request.digest = request.digest.map(|digest| Digest { response: response.into(), ..digest });
+        request
+    }
+
+    /// The password is `right`.
+    fn judge(_: DigestInput<'_>, response: &str) -> Result<bool, String> {
+        Ok(response == "right")
+    }
+
+    fn register(policy: &AllowList, device: &str, response: &str) -> Verdict {
+        set_now(1_618_043_462_000);
+        policy.register(&request(device, response), Some(Credential::stand_in(&judge))).unwrap()
+    }
+
+    fn waits() -> Verdict {
+        Verdict::refuse(403, "Waiting For Approval")
+    }
+
+    #[test]
+    fn a_device_waits_until_the_operator_says_yes() {
+        let policy = AllowList::default();
+        assert_eq!(register(&policy, ID, "right"), waits());
+        let waiting = kv::read(&format!("waiting/{ID}")).unwrap().unwrap();
+        let expected =
+            Waiting { source: "192.0.2.7:5060".into(), user_agent: None, proved: true, time: 1_618_043_462 };
+        assert_eq!(serde_json::from_slice::<Waiting>(&waiting).unwrap(), expected);
+        kv::write(&format!("approved/{ID}"), b"yes").unwrap();
+        assert_eq!(register(&policy, ID, "right"), Verdict::Admit);
+    }
+
+    #[test]
+    fn approval_does_not_replace_the_password() {
+        let policy = AllowList { allow: vec!["3707*".into()] };
+        assert_eq!(register(&policy, ID, "right"), Verdict::Admit);
+        assert_eq!(register(&policy, ID, "wrong"), Verdict::refuse(403, "Forbidden"));
+        let never_issued = policy.register(&request(ID, "right"), None);
+        assert_eq!(never_issued, Ok(Verdict::refuse(403, "Forbidden")));
+        assert_eq!(register(&policy, "34020000001110000001", "right"), waits());
+    }
+
+    #[test]
+    fn without_credentials_a_device_is_challenged_whoever_it_is() {
+        let policy = AllowList { allow: vec![ID.into()] };
+        for device in [ID, "34020000001110000001"] {
+            let bare = Registration { device: device.into(), ..registration() };
+            assert_eq!(policy.register(&bare, None), Ok(bare.challenge()));
+        }
+    }
+
+    #[test]
+    fn invented_ids_push_out_the_oldest_and_no_more() {
+        let policy = AllowList::default();
+        for number in 0..=WAITING {
+            assert_eq!(register(&policy, &format!("{number:020}"), "wrong"), waits());
+        }
+        assert_eq!(kv::read("waiting/00000000000000000000"), Ok(None));
+        assert!(kv::read("waiting/00000000000000000001").unwrap().is_some());
+        register(&policy, "no id/at all", "wrong");
+        assert_eq!(kv::read("waiting/no id/at all"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_in_the_configuration() {
+        let mut policy = AllowList { allow: vec!["37x".into()] };
+        let error = "`allow` has \"37x\"; write up to 20 digits, with * behind for a beginning";
+        assert_eq!(policy.prepare(), Err(error.into()));
+    }
+}
