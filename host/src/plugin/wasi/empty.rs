@@ -85,7 +85,7 @@ fn refusal(kind: &Type) -> Option<Val> {
     const BEST: [&str; 4] = ["closed", "access-denied", "access", "HTTP-request-denied"];
     let chosen = |names: Vec<&str>| {
         let best = BEST.iter().find(|best| names.contains(best));
-        best.or(names.first()).map(|name| (*name).to_owned())
+        best.or_else(|| names.first()).map(|name| (*name).to_owned())
     };
     match kind {
         Type::Enum(kind) => chosen(kind.names().collect()).map(Val::Enum),
