@@ -9,6 +9,8 @@ use sluice_tests::device::DeviceEvent;
 use sluice_tests::site::{Issued, PASSWORD, Reply, Site, wait_for};
 use tokio::task::JoinSet;
 
+use crate::live_steps::{State, state_of, why};
+
 const PLATFORM: &str = "37070000082008000001";
 const REGION: &str = "3707000008";
 
@@ -187,6 +189,8 @@ async fn a_deleted_channel_s_stream_is_stopped_first() -> anyhow::Result<()> {
     assert_eq!(byes.count(), 1);
     assert_eq!(device.open_dialogs().len(), 1);
     assert_eq!(site.zlm.stream(&stream), None);
+    assert_eq!(state_of(&site, &stream), Some(State::Closed));
+    assert_eq!(why(&site, &stream)?, "its channel is deleted");
     assert!(site.zlm.stream(&other).is_some());
     assert_eq!(play(&site, gone).await?.refusal(), unknown(gone));
     let again = site.api.get(&format!("/devices/{gone}/delete"), &[]).await?;
@@ -204,8 +208,9 @@ async fn a_deleted_user_device_takes_its_channels_and_streams_along() -> anyhow:
     let site = Site::start().await?;
     let (issued, device) = site.online(2, |_| {}).await?;
     let (bystander, _bystanding) = site.online(1, |_| {}).await?;
+    let mut opened = Vec::new();
     for channel in &issued.channels {
-        open(&site, channel).await?;
+        opened.push(open(&site, channel).await?);
     }
     let kept = open(&site, &bystander.channels[0]).await?;
 
@@ -214,6 +219,10 @@ async fn a_deleted_user_device_takes_its_channels_and_streams_along() -> anyhow:
     assert_eq!((byes.count(), device.open_dialogs().len()), (2, 0));
     let streams: Vec<String> = site.zlm.streams().into_iter().map(|stream| stream.id).collect();
     assert!(streams.iter().all(|id| *id == kept), "{streams:?}");
+    for stream in &opened {
+        assert_eq!(state_of(&site, stream), Some(State::Closed));
+        assert_eq!(why(&site, stream)?, "its device is deleted");
+    }
     for channel in &issued.channels {
         assert_eq!(play(&site, channel).await?.refusal(), unknown(channel));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use sluice_tests::device::{Device, DeviceConfig};
 use sluice_tests::media::{FakeZlm, ZlmConfig};
-use sluice_tests::site::{PASSWORD, Process, Settings, wait_for};
+use sluice_tests::site::{Process, Settings};
 use tempfile::TempDir;
 
 use crate::binary;
@@ -48,67 +48,26 @@ impl House {
         self.zlm.wait_hook("on_stream_changed", registered).await?;
         Ok(())
     }
-
-    /// Whether the catalog told that `channel` is ON.
-    pub(crate) fn is_on(&self, channel: &str) -> bool {
-        self.row("SELECT status FROM channels WHERE deviceid = ?1", channel)
-            .is_ok_and(|status| status == "ON")
-    }
-
-    /// One text of the gateway's database.
-    pub(crate) fn row(&self, sql: &str, id: &str) -> rusqlite::Result<String> {
-        let path = self.folder.path().join("sluice.db");
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let database = rusqlite::Connection::open_with_flags(path, flags)?;
-        database.query_row(sql, [id], |row| row.get(0))
-    }
-
-    /// The name of the stream that was opened last for `channel`, and its state's rank; 5 is closed.
-    pub(crate) fn last_stream(&self, channel: &str) -> rusqlite::Result<(String, String)> {
-        let last = |column: &str| {
-            let sql = format!(
-                "SELECT CAST({column} AS TEXT) FROM streams WHERE channel = ?1 ORDER BY id DESC LIMIT 1"
-            );
-            self.row(&sql, channel)
-        };
-        Ok((last("stream")?, last("state")?))
-    }
-
-    /// How many rows of `channel`'s streams are open.
-    pub(crate) fn open_rows(&self, channel: &str) -> rusqlite::Result<String> {
-        self.row("SELECT CAST(COUNT(*) AS TEXT) FROM streams WHERE channel = ?1 AND state < 5", channel)
-    }
-
-    /// Issues a device with one channel, and makes it.
-    pub(crate) async fn device(
-        &self,
-        process: &Process,
-        change: impl FnOnce(&mut DeviceConfig),
-    ) -> anyhow::Result<(Device, String)> {
-        let id = issue_user(process).await?;
-        let channel = process.api.get(&format!("/users/{id}/devices"), &[]).await?.ok()?;
-        let channel = channel["deviceid"].as_str().context("an id")?.to_owned();
-        let mut config = DeviceConfig::recorder(&id, PASSWORD, process.sip, [channel.clone()]);
-        change(&mut config);
-        Ok((config.start().await?, channel))
-    }
-
-    /// As [`device`](Self::device), registered and with its channel known.
-    pub(crate) async fn online(
-        &self,
-        process: &Process,
-        change: impl FnOnce(&mut DeviceConfig),
-    ) -> anyhow::Result<(Device, String)> {
-        let (device, channel) = self.device(process, change).await?;
-        assert_eq!(device.register().await?.status, 200);
-        wait_for(|| async { self.is_on(&channel) }).await?;
-        Ok((device, channel))
-    }
 }
 
-pub(crate) async fn issue_user(process: &Process) -> anyhow::Result<String> {
-    let user = process.api.get("/users", &[("pwd", PASSWORD)]).await?.ok()?;
-    Ok(user["deviceid"].as_str().context("an id")?.to_owned())
+/// Issues a device with one channel, and makes it.
+pub(crate) async fn device(
+    process: &Process,
+    change: impl FnOnce(&mut DeviceConfig),
+) -> anyhow::Result<(Device, String)> {
+    let issued = process.issue(1).await?;
+    let mut config = process.recorder(&issued);
+    change(&mut config);
+    Ok((config.start().await?, issued.channels[0].clone()))
+}
+
+/// As [`device`], registered and with its channel known.
+pub(crate) async fn online(
+    process: &Process,
+    change: impl FnOnce(&mut DeviceConfig),
+) -> anyhow::Result<(Device, String)> {
+    let (issued, device) = process.online(1, change).await?;
+    Ok((device, issued.channels[0].clone()))
 }
 
 pub(crate) async fn play(process: &Process, channel: &str) -> anyhow::Result<String> {

@@ -1,9 +1,9 @@
 //! Recording streams at the media server.
 
 use serde_json::json;
-use sluice_tests::site::{Notified, Site};
+use sluice_tests::site::{Notified, Site, wait_for};
 
-use crate::live_steps::{flows, play, stays_unwatched};
+use crate::live_steps::{flows, over, play, stays_unwatched};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_recorded_and_the_caller_gets_its_file() -> anyhow::Result<()> {
@@ -95,6 +95,64 @@ async fn a_stream_that_nobody_watches_goes_on_while_it_is_recorded() -> anyhow::
     more(&site, &stream).await?;
     site.api.get(&format!("/record/{stream}/stop"), &[]).await?.ok()?;
     assert_eq!(asked().await?, json!({ "code": 0, "close": true }));
+    Ok(())
+}
+
+/// The file was waited for in vain, and the recording given up. It is told when it comes after all, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_comes_when_its_recording_was_given_up_is_told_once() -> anyhow::Result<()> {
+    let receiver = Notified::start().await?;
+    let site = Site::start_with(|settings| settings.notify.clone_from(&receiver.url)).await?;
+    stays_unwatched(&site);
+    let (issued, _device) = site.online(1, |config| config.speed = 5).await?;
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 10).await?;
+    let recording = site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
+    let recording = recording.as_str().unwrap_or_default();
+    more(&site, &stream).await?;
+    site.zlm.set_hook_base("http://127.0.0.1:9/index/hook");
+    site.api.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?;
+    let lost = site.zlm.wait_hook("on_record_mp4", |body| body["stream"] == stream).await?;
+    let given_up = "UPDATE recordings SET state = 'failed', why = 'given up' WHERE id = ?1";
+    assert_eq!(rusqlite::Connection::open(&site.database)?.execute(given_up, [recording])?, 1);
+
+    for _ in 0..2 {
+        assert_eq!(site.api.hook("on_record_mp4", &lost.body).await?["code"], 0);
+    }
+    let told = receiver.wait("records.stop", &[("stream", &stream)]).await?;
+    let url = site.api.get(&format!("/record/{recording}/stop"), &[]).await?.ok()?;
+    assert_eq!(told["data"]["url"], url);
+    let stops = receiver.all().into_iter().filter(|told| told["method"] == "records.stop");
+    assert_eq!(stops.count(), 1);
+    Ok(())
+}
+
+/// The media server dies, and the file that it wrote with it. The recording fails rather than stay open for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_whose_file_never_comes_fails() -> anyhow::Result<()> {
+    let site = Site::start_with(|settings| {
+        settings.rtp_ports = "each";
+        settings.check_interval_secs = 1;
+    })
+    .await?;
+    stays_unwatched(&site);
+    let (issued, device) = site.online(1, |config| config.speed = 5).await?;
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 10).await?;
+    let recording = site.api.get(&format!("/play/{stream}/record"), &[]).await?.ok()?;
+    let recording = recording.as_str().unwrap_or_default();
+    site.zlm.restart_silently().await?;
+    over(&site, &device, &stream).await?;
+    let failed = || async {
+        let sql = "SELECT state || ': ' || why FROM recordings WHERE id = ?1";
+        site.row(sql, recording).is_ok_and(|row| row == "failed: the media server has no file of it")
+    };
+    // Half a minute is left to the media server to tell of it.
+    if wait_for(failed).await.is_err() {
+        wait_for(failed).await?;
+    }
+    let (status, code, _) = site.api.get(&format!("/record/{recording}/stop"), &[]).await?.refusal();
+    assert_eq!((status, code.as_str()), (400, "1002"));
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sluice_tests::device::{Credentials, Device, DeviceEvent, Transport};
 use sluice_tests::journal::PATIENCE;
-use sluice_tests::site::{Notified, PASSWORD, wait_for};
+use sluice_tests::site::{Notified, PASSWORD};
 use tokio::time::timeout;
 
-use crate::house::{House, issue_user, play, stop};
+use crate::house::{House, device, online, play, stop};
 
 /// How often a device registered or was asked for its catalog since `mark`.
 fn since(device: &Device, mark: usize) -> (usize, usize) {
@@ -24,7 +24,7 @@ fn since(device: &Device, mark: usize) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registration_survives_a_kill_right_after_its_200() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (device, channel) = house.device(&process, |_| {}).await?;
+    let (device, channel) = device(&process, |_| {}).await?;
     // It takes no query, so that none can come before the kill.
     device.behave(|behaviour| behaviour.deaf = true);
     assert_eq!(device.register().await?.status, 200);
@@ -33,7 +33,7 @@ async fn a_registration_survives_a_kill_right_after_its_200() -> anyhow::Result<
 
     let process = house.open().await?;
     assert_eq!(device.keepalive().await?, 200);
-    wait_for(|| async { house.is_on(&channel) }).await.context("the catalog was never asked for")?;
+    process.wait_until_on(&channel).await.context("the catalog was never asked for")?;
     let stream = play(&process, &channel).await?;
     stop(&process, &stream).await?;
     assert_eq!(since(&device, 0).0, 2, "401 and 200, and no registration after the kill");
@@ -43,8 +43,8 @@ async fn a_registration_survives_a_kill_right_after_its_200() -> anyhow::Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn no_catalog_is_asked_for_again_after_a_restart() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (first, first_channel) = house.online(&process, |_| {}).await?;
-    let (second, _) = house.online(&process, |_| {}).await?;
+    let (first, first_channel) = online(&process, |_| {}).await?;
+    let (second, _) = online(&process, |_| {}).await?;
     let marks = (first.journal().mark(), second.journal().mark());
     process.kill().await?;
 
@@ -64,13 +64,13 @@ async fn no_catalog_is_asked_for_again_after_a_restart() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_are_never_given_twice() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    assert_eq!(issue_user(&process).await?, "37070000081118000001");
-    let second = issue_user(&process).await?;
+    assert_eq!(process.issue(0).await?.device, "37070000081118000001");
+    let second = process.issue(0).await?.device;
     process.api.get(&format!("/users/{second}/delete"), &[]).await?.ok()?;
     process.kill().await?;
 
     let mut process = house.open().await?;
-    assert_eq!(issue_user(&process).await?, "37070000081118000003");
+    assert_eq!(process.issue(0).await?.device, "37070000081118000003");
     process.terminate().await?;
 
     let process = house.open().await?;
@@ -83,7 +83,7 @@ async fn ids_are_never_given_twice() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_stream_survives_a_kill_and_can_be_stopped() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (device, channel) = house.online(&process, |_| {}).await?;
+    let (device, channel) = online(&process, |_| {}).await?;
     let stream = play(&process, &channel).await?;
     house.flows(&stream).await?;
     let dialogs = device.open_dialogs();
@@ -103,7 +103,7 @@ async fn an_open_stream_survives_a_kill_and_can_be_stopped() -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_it_quickly_and_leaves_streams_alone() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (device, channel) = house.online(&process, |_| {}).await?;
+    let (device, channel) = online(&process, |_| {}).await?;
     assert_eq!(device.keepalive().await?, 200);
     let update = format!("/users/{}/update", device.id());
     let active = process.api.get(&update, &[]).await?.ok()?["active"].clone();
@@ -131,7 +131,7 @@ async fn a_device_that_was_silent_before_the_restart_comes_back() -> anyhow::Res
         settings.notify.clone_from(&notified.url);
     })
     .await?;
-    let (device, channel) = house.online(&process, |_| {}).await?;
+    let (device, channel) = online(&process, |_| {}).await?;
     notified.wait("users.active", &[("deviceid", device.id()), ("status", "OFF")]).await?;
     process.kill().await?;
 
@@ -151,7 +151,7 @@ async fn a_device_that_was_silent_before_the_restart_comes_back() -> anyhow::Res
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_left_before_the_restart_stays_away() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (device, _) = house.online(&process, |_| {}).await?;
+    let (device, _) = online(&process, |_| {}).await?;
     assert_eq!(device.deregister().await?.status, 200);
     process.kill().await?;
 
@@ -165,7 +165,7 @@ async fn a_device_that_left_before_the_restart_stays_away() -> anyhow::Result<()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_from_before_the_restart_is_stale_and_the_device_recovers() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
-    let (device, _) = house.online(&process, |_| {}).await?;
+    let (device, _) = online(&process, |_| {}).await?;
     process.kill().await?;
 
     let _process = house.open().await?;
@@ -181,12 +181,11 @@ async fn a_nonce_from_before_the_restart_is_stale_and_the_device_recovers() -> a
 async fn a_device_by_tcp_goes_on_over_a_new_connection() -> anyhow::Result<()> {
     let (house, mut process) = House::start(|_| {}).await?;
     let tcp = process.sip_tcp;
-    let (device, channel) = house
-        .online(&process, |config| {
-            config.transport = Transport::Tcp;
-            config.platform = tcp;
-        })
-        .await?;
+    let (device, channel) = online(&process, |config| {
+        config.transport = Transport::Tcp;
+        config.platform = tcp;
+    })
+    .await?;
     let stream = play(&process, &channel).await?;
     house.flows(&stream).await?;
     stop(&process, &stream).await?;

@@ -83,7 +83,7 @@ async fn killed_and_the_200_comes_meanwhile() -> anyhow::Result<()> {
         let call_id = scene.invite().await?;
         scene.kill().await?;
         scene.device.hold_answers(false);
-        scene.device.wait_for(|event| is_200(event)).await?;
+        scene.device.wait_for(is_200).await?;
         scene.open().await?;
         is_acknowledged_and_ended(&scene, &call_id).await?;
         scene.ends().await?;
@@ -159,7 +159,7 @@ async fn killed_before_the_ack_arrives() -> anyhow::Result<()> {
         scene.device.hold_answers(false);
         scene.sees("ACK").await?;
         scene.restart().await?;
-        let (stream, _) = scene.house.last_stream(&scene.channel)?;
+        let (stream, _) = scene.last_stream()?;
         scene.goes_on(&stream).await?;
     }
     Ok(())

@@ -62,11 +62,10 @@ async fn killed_while_the_device_is_away() -> anyhow::Result<()> {
         let stream = scene.flowing().await?;
         scene.device.reboot().await?;
         stop_in_vain(&scene, &stream);
-        let closing =
-            || async { scene.house.last_stream(&scene.channel).is_ok_and(|(_, state)| state == "4") };
+        let closing = || async { scene.last_stream().is_ok_and(|(_, state)| state == "4") };
         sluice_tests::site::wait_for(closing).await?;
         scene.restart().await?;
-        assert_eq!(scene.house.open_rows(&scene.channel)?, "1", "a BYE is owed");
+        assert_eq!(scene.open_rows()?, "1", "a BYE is owed");
         assert_eq!(scene.device.register().await?.status, 200);
         scene.device.wait_for(|event| matches!(event, DeviceEvent::Bye { status: Some(481), .. })).await?;
         scene.is_over().await?;

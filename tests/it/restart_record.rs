@@ -99,7 +99,7 @@ async fn recorded(scene: &Scene) -> anyhow::Result<(String, String)> {
 }
 
 fn state(scene: &Scene, recording: &str) -> rusqlite::Result<String> {
-    scene.house.row("SELECT state FROM recordings WHERE id = ?1", recording)
+    scene.process.row("SELECT state FROM recordings WHERE id = ?1", recording)
 }
 
 fn stops(receiver: &Notified) -> usize {

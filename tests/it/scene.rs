@@ -5,7 +5,7 @@ use sluice_tests::device::{Device, DeviceEvent};
 use sluice_tests::site::{Process, Settings, wait_for};
 use tokio::task::JoinHandle;
 
-use crate::house::{House, play, stop};
+use crate::house::{House, online, play, stop};
 use crate::live_steps::received;
 
 /// In which ways a stream is opened: what was asked for, and how the media server takes it.
@@ -52,12 +52,11 @@ impl Scene {
         })
         .await?;
         house.zlm.configure("general.streamNoneReaderDelayMS", "20000000");
-        let (device, channel) = house
-            .online(&process, |config| {
-                config.speed = 5;
-                config.file_frames = 1_000_000;
-            })
-            .await?;
+        let (device, channel) = online(&process, |config| {
+            config.speed = 5;
+            config.file_frames = 1_000_000;
+        })
+        .await?;
         Ok(Self { house, process, device, channel, case })
     }
 
@@ -98,12 +97,29 @@ impl Scene {
         Ok(call_id)
     }
 
+    /// The name of the stream that was opened last, and its state's rank; 5 is closed.
+    pub(crate) fn last_stream(&self) -> rusqlite::Result<(String, String)> {
+        let last = |column: &str| {
+            let sql = format!(
+                "SELECT CAST({column} AS TEXT) FROM streams WHERE channel = ?1 ORDER BY id DESC LIMIT 1"
+            );
+            self.process.row(&sql, &self.channel)
+        };
+        Ok((last("stream")?, last("state")?))
+    }
+
+    /// How many rows of streams are open.
+    pub(crate) fn open_rows(&self) -> rusqlite::Result<String> {
+        let sql = "SELECT CAST(COUNT(*) AS TEXT) FROM streams WHERE channel = ?1 AND state < 5";
+        self.process.row(sql, &self.channel)
+    }
+
     /// Plays until pictures come; the stream's id.
     pub(crate) async fn flowing(&self) -> anyhow::Result<String> {
         let stream = self.play().await?;
         self.more(&stream).await?;
         self.house.flows(&stream).await?;
-        wait_for(|| async { self.house.last_stream(&self.channel).is_ok_and(|(_, state)| state == "3") })
+        wait_for(|| async { self.last_stream().is_ok_and(|(_, state)| state == "3") })
             .await
             .context("the row never says that it flows")?;
         Ok(stream)
@@ -143,7 +159,7 @@ impl Scene {
     /// Waits until nothing is left: the device sends nothing, the media server holds nothing, no row is open.
     pub(crate) async fn is_over(&self) -> anyhow::Result<()> {
         let left = || {
-            let rows = self.house.open_rows(&self.channel).unwrap_or_default();
+            let rows = self.open_rows().unwrap_or_default();
             let media = (self.house.zlm.streams().len(), self.house.zlm.servers().len());
             (self.device.open_dialogs(), media, rows)
         };

@@ -62,7 +62,7 @@ impl Gateway {
                 return Err(error.into());
             }
         };
-        match self.final_answer(stream.id, &mut invite, &withdrawn).await {
+        match self.final_answer(&mut invite, &withdrawn).await {
             Ok(answer) if is_success(&answer) => self.answered(stream, &invite, &answer).await,
             Ok(answer) => {
                 self.call_over(stream.id).await;
@@ -126,7 +126,7 @@ impl Gateway {
         });
         if moved.is_none() {
             self.call_over(id).await;
-            return Err(Error::UnknownStream(id.to_string()));
+            return Err(Error::Withdrawn);
         }
         Ok(calling)
     }
@@ -134,13 +134,12 @@ impl Gateway {
     /// The device's final answer, within the time that the operator allows.
     async fn final_answer(
         &self,
-        id: StreamId,
         invite: &mut Invite,
         withdrawn: &CancellationToken,
     ) -> Result<Response, Error> {
         let patience = Duration::from_secs(self.0.config.sip.invite_timeout_secs);
         tokio::select! {
-            () = withdrawn.cancelled() => Err(Error::UnknownStream(id.to_string())),
+            () = withdrawn.cancelled() => Err(Error::Withdrawn),
             answer = timeout(patience, last(invite)) => answer.unwrap_or(Err(Error::TimedOut)),
         }
     }
@@ -159,7 +158,7 @@ impl Gateway {
         // Closed while the device made up its mind.
         let (gateway, id) = (self.clone(), stream.id);
         self.in_background(async move { gateway.go_on_closing(id).await });
-        Err(Error::UnknownStream(id.to_string()))
+        Err(Error::Withdrawn)
     }
 
     /// The device said yes: first the dialog is in the store, then it is acknowledged, whatever else is wrong:

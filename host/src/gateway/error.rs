@@ -56,6 +56,9 @@ pub enum Error {
     /// The device's TCP connection broke, and it has not registered by another since.
     #[error("the connection to the device is gone")]
     Unreachable,
+    /// Somebody stopped the stream, or the media server gave its port up, while the device made up its mind.
+    #[error("the stream was closed before the device answered")]
+    Withdrawn,
 }
 
 impl From<media::Error> for Error {

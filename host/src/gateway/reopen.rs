@@ -73,7 +73,10 @@ impl Gateway {
             }
             StreamState::Flowing => Stage::Flowing,
         };
-        let called = dialog.as_ref().map(|dialog| dialog.peer).or(sent.as_ref().map(|sent| sent.peer));
+        let called = match (&dialog, &sent) {
+            (Some(dialog), _) => Some(dialog.peer),
+            (None, sent) => sent.as_ref().map(|sent| sent.peer),
+        };
         Some(Stream {
             id: ssrc.stream_id(),
             ssrc,

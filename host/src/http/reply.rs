@@ -139,6 +139,7 @@ impl From<gateway::Error> for Failure {
             Error::UnknownRecording(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "录制不存在"),
             Error::UnknownStream(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "视频流不存在"),
             Error::Unreachable => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备连接已断开"),
+            Error::Withdrawn => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "视频流在设备应答前已关闭"),
         };
         Self { code, status, text: format!("{chinese} ({error})") }
     }
@@ -237,6 +238,7 @@ mod tests {
             Error::UnknownRecording(text()),
             Error::UnknownStream(text()),
             Error::Unreachable,
+            Error::Withdrawn,
         ];
         insta::assert_snapshot!(lines(errors), @"
         1002 400 视频流正在录制 (…)
@@ -257,6 +259,7 @@ mod tests {
         1002 400 录制不存在 (…)
         1002 400 视频流不存在 (…)
         1003 408 设备连接已断开 (…)
+        1003 408 视频流在设备应答前已关闭 (…)
         ");
     }
 

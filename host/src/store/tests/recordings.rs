@@ -120,3 +120,23 @@ async fn what_has_no_file_is_forgotten_by_when_it_was_over() {
         assert_eq!(fixture.store.recording(id).await.unwrap().is_some(), is_kept);
     }
 }
+
+#[tokio::test]
+async fn a_new_file_belongs_to_the_recording_that_runs_or_to_the_last_that_had_none() {
+    let fixture = Fixture::new();
+    let start = |started| fixture.store.start_recording(NewRecording { started, ..new("S") });
+    let owner = async || fixture.store.recording_for_file("S").await.unwrap().map(|row| row.id);
+    assert_eq!(owner().await, None);
+    for started in [100, 200] {
+        let failed = start(started).await.unwrap().id;
+        assert!(fixture.store.fail_recording(failed.as_str(), "no file").await.unwrap());
+        assert_eq!(owner().await, Some(failed));
+    }
+    let running = start(50).await.unwrap().id;
+    assert_eq!(owner().await, Some(running.clone()));
+    assert_eq!(fixture.store.recorded_urls("S").await.unwrap(), [""; 0]);
+    fixture.store.finish_recording(running.as_str(), file(50), Vec::new()).await.unwrap();
+    assert_eq!(fixture.store.recorded_urls("S").await.unwrap(), [file(50).url]);
+    assert_ne!(owner().await, Some(running));
+    assert_eq!(fixture.store.recording_for_file("T").await.unwrap(), None);
+}
