@@ -1,12 +1,13 @@
 //! The four notifications, to the last field.
 
 use serde_json::{Value, json};
-use sluice_tests::site::PASSWORD;
+use sluice_tests::site::{PASSWORD, Settings};
 
 use super::api::more;
 use super::house::House;
 use super::{alone, shared, whole};
 use crate::account::take_time;
+use crate::envelope::refused;
 
 /// The first notification of a method about a device or channel in some state, without its time.
 async fn activity(house: &House, method: &str, id: &str, status: &str) -> anyhow::Result<Value> {
@@ -61,13 +62,13 @@ fn notify_users_regiester() -> anyhow::Result<()> {
 fn notify_users_active() -> anyhow::Result<()> {
     shared(async |house| {
         let (issued, device, _) = house.recorder().await?;
-        let shown = || house.get("/users/:id/update".replace(":id", &issued.device).leak(), &[]);
         for status in ["OK", "ON", "ERROR"] {
             assert_eq!(device.keepalive_saying(status).await?, 200);
             let told = activity(house, "users.active", &issued.device, status).await?;
             assert_eq!(told, expected("users.active", &issued.device, status));
         }
-        assert_eq!(whole(shown().await?).1["data"]["active"], -1, "it said not OK");
+        let shown = house.get(&format!("/users/{}/update", issued.device), &[]).await?.ok()?;
+        assert_eq!(shown["active"], -1, "it said not OK");
         Ok(())
     })
 }
@@ -86,41 +87,44 @@ fn notify_devices_active() -> anyhow::Result<()> {
     })
 }
 
-/// A recording that reaches its limit, and a file that comes too late for the caller who ended the recording.
 #[test]
 fn notify_records_stop() -> anyhow::Result<()> {
-    let short = "[record]\nmax = 2\nfile_timeout_secs = 1\n".to_owned();
-    alone(
-        |settings| settings.extra = short,
-        async |house| {
-            let (_, _device, channel) = house.recorder().await?;
-            let stream = house.play(&channel).await?;
-            let record = format!("/play/{stream}/record");
-            house.get(&record, &[("order", "7")]).await?.ok()?;
-            let told = house.notified.wait("records.stop", &[("order", "7")]).await?;
-            let hook = house.zlm.wait_hook("on_record_mp4", |body| body["stream"] == stream).await?;
-            assert_eq!(told, stopped(&hook.body, &stream, "7"));
+    let limit = |settings: &mut Settings| settings.extra = "[record]\nmax = 1\n".to_owned();
+    alone(limit, async |house| {
+        let (_, _device, channel) = house.recorder().await?;
+        let stream = house.play(&channel).await?;
+        house.get(&format!("/play/{stream}/record"), &[("order", "7")]).await?.ok()?;
+        let told = house.notified.wait("records.stop", &[("stream", &stream)]).await?;
+        let hook = house.zlm.wait_hook("on_record_mp4", |body| body["stream"] == stream).await?;
+        assert_eq!(told, stopped(&hook.body, &stream, "7"));
+        Ok(())
+    })
+}
 
-            // The media server's word is lost on its way.
-            house.get(&record, &[("order", "8")]).await?.ok()?;
-            more(house, &stream).await?;
-            house.zlm.set_hook_base("http://127.0.0.1:9/index/hook");
-            let late = house.get(&format!("/record/{stream}/stop"), &[]).await?.refusal();
-            let text =
-                "录制文件未就绪 (the recorded file did not come in time; records.stop will tell of it)";
-            assert_eq!(late, (408, "1003".to_owned(), text.to_owned()));
-            assert!(
-                house.notified.all().iter().all(|told| told["data"]["order"] != "8"),
-                "nothing is there yet"
-            );
-            let mut body = hook.body.clone();
-            body["url"] = json!("record/rtp/late.mp4");
-            house.api.hook("on_record_mp4", &body).await?;
-            let told = house.notified.wait("records.stop", &[("order", "8")]).await?;
-            assert_eq!(told, stopped(&body, &stream, "8"));
-            Ok(())
-        },
-    )
+#[test]
+fn notify_records_stop_of_a_file_that_is_late() -> anyhow::Result<()> {
+    let hasty = |settings: &mut Settings| settings.extra = "[record]\nfile_timeout_secs = 1\n".to_owned();
+    alone(hasty, async |house| {
+        let (_, _device, channel) = house.recorder().await?;
+        let stream = house.play(&channel).await?;
+        house.get(&format!("/play/{stream}/record"), &[("order", "8")]).await?.ok()?;
+        more(house, &stream).await?;
+        // The media server's word goes where nobody listens.
+        house.zlm.set_hook_base("http://127.0.0.1:9/index/hook");
+        let late = whole(house.get(&format!("/record/{stream}/stop"), &[]).await?);
+        let text = "录制文件未就绪 (the recorded file did not come in time; records.stop will tell of it)";
+        assert_eq!(late, refused(408, "1003", text));
+        assert!(
+            house.notified.all().iter().all(|told| told["method"] != "records.stop"),
+            "there is no file yet"
+        );
+        let lost = house.zlm.wait_hook("on_record_mp4", |body| body["stream"] == stream).await?;
+        assert_eq!(lost.status, None);
+        house.api.hook("on_record_mp4", &lost.body).await?;
+        let told = house.notified.wait("records.stop", &[("stream", &stream)]).await?;
+        assert_eq!(told, stopped(&lost.body, &stream, "8"));
+        Ok(())
+    })
 }
 
 fn stopped(hook: &Value, stream: &str, order: &str) -> Value {

@@ -57,6 +57,18 @@ pub(crate) async fn camera(house: &House, tell: &mut Narration) -> anyhow::Resul
     Ok(guest)
 }
 
+/// A camera over UDP that does not stay.
+pub(crate) async fn passer_by(house: &House, tell: &mut Narration) -> anyhow::Result<Guest> {
+    tell.step("A third device is issued and registers", "it is let in, and its channel is ON");
+    let (id, channels) = issue(house, 1, tell).await?;
+    let device = start(&id, &channels, Transport::Udp, house.gateway.sip, |_| {}).await?;
+    register(&device, tell).await?;
+    let guest = Guest { device, channels };
+    known(house, &guest, tell).await?;
+    tell.done();
+    Ok(guest)
+}
+
 /// Asks the API for a user device and its channels.
 async fn issue(house: &House, count: usize, tell: &Narration) -> anyhow::Result<(String, Vec<String>)> {
     let user = house.call("/users", &[("pwd", PASSWORD)], tell).await?;

@@ -9,6 +9,7 @@ mod record;
 mod refuse;
 mod stop;
 mod watch;
+mod withdraw;
 
 use sluice_tests::device::Device;
 
@@ -48,9 +49,11 @@ pub(crate) async fn walk(house: &House, tell: &mut Narration) -> anyhow::Result<
 
     let live = play::first(house, &recorder, tell).await?;
     watch::viewers(house, &live, tell).await?;
+    watch::nothing(house, tell).await?;
     watch::packets(house, &recorder, &live, tell).await?;
     play::again(house, &recorder, &live, tell).await?;
     record::record(house, &live, tell).await?;
+    record::late(house, &live, tell).await?;
     let second = play::over_tcp(house, &camera, tell).await?;
     stop::stop(house, &recorder, &live, tell).await?;
     stop::stop(house, &camera, &second, tell).await?;
@@ -58,7 +61,13 @@ pub(crate) async fn walk(house: &House, tell: &mut Narration) -> anyhow::Result<
     archive::files(house, &recorder, tell).await?;
     archive::replay(house, &recorder, tell).await?;
 
+    withdraw::rename(house, &recorder, tell).await?;
+    let passer_by = arrive::passer_by(house, tell).await?;
+    let last = play::third(house, &passer_by, tell).await?;
+    withdraw::channel(house, &passer_by, &last, tell).await?;
+    withdraw::device(house, &passer_by, tell).await?;
+
     notify::notifications(house, &recorder, &camera, tell).await?;
-    end::nothing_left(house, &[&recorder, &camera], tell).await?;
+    end::nothing_left(house, &[&recorder, &camera, &passer_by], tell).await?;
     Ok(Cast { recorder, camera })
 }

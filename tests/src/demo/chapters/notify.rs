@@ -18,7 +18,7 @@ pub(crate) async fn notifications(
 ) -> anyhow::Result<()> {
     tell.step(
         "Notifications came meanwhile",
-        "users.regiester for both devices, devices.active for all five channels, users.active for a keepalive",
+        "users.regiester for each device, devices.active for each channel, users.active for a keepalive",
     );
     recorder.device.keepalive().await?;
     let result = arrived(house, recorder, camera).await;

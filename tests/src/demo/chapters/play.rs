@@ -33,6 +33,15 @@ pub(crate) async fn over_tcp(house: &House, camera: &Guest, tell: &mut Narration
     Ok(live)
 }
 
+/// The channel of one that is soon gone.
+pub(crate) async fn third(house: &House, guest: &Guest, tell: &mut Narration) -> anyhow::Result<Live> {
+    tell.step("Its channel is played", "its media reaches the media server");
+    let live = play(house, guest, tell).await?;
+    hooks(house, &live, tell).await?;
+    tell.done();
+    Ok(live)
+}
+
 /// A second caller for the same channel.
 pub(crate) async fn again(
     house: &House,

@@ -32,6 +32,23 @@ pub(crate) async fn viewers(house: &House, live: &Live, tell: &mut Narration) ->
     Ok(())
 }
 
+/// A viewer of a stream that does not exist.
+pub(crate) async fn nothing(house: &House, tell: &mut Narration) -> anyhow::Result<()> {
+    tell.step(
+        "A viewer asks for a stream that is not there",
+        "the media server asks the gateway (on_stream_not_found), which has the viewer sent away at once",
+    );
+    let id = "0BEBC201";
+    tell.saw(&format!("GET {}/rtp/{id}.live.flv?sign=…", house.zlm.url()));
+    let played = house.zlm.play(id, Protocol::Flv, &house.gateway.api.player_query(id, &[])).await;
+    let hook = house.zlm.wait_hook("on_stream_not_found", |body| body["stream"] == id).await?;
+    let answer = hook.answer.unwrap_or_default();
+    tell.saw(&format!("media server: on_stream_not_found {id}\n    answered {answer}"));
+    ensure!(answer["close"] == true && played == Played::NotFound, "the viewer got {played:?}");
+    tell.done();
+    Ok(())
+}
+
 /// RTP is counted twice.
 pub(crate) async fn packets(
     house: &House,
