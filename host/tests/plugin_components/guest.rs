@@ -9,12 +9,16 @@ use wit_parser::{PackageId, Resolve, WorldId};
 
 /// A component whose function `hook` has the body of `tests/guests/<name>.wat`.
 pub(crate) fn guest(hook: &str, name: &str) -> Vec<u8> {
-    let mut module = text("skeleton.wat").replace(&format!("{{{hook}}}"), &text(&format!("{name}.wat")));
-    for hook in ["{init}", "{self-test}", "{register}"] {
+    let (skeleton, world) = match hook {
+        "select" => ("skeleton-cleanup.wat", "cleanup-plugin"),
+        _ => ("skeleton.wat", "auth-plugin"),
+    };
+    let mut module = text(skeleton).replace(&format!("{{{hook}}}"), &text(&format!("{name}.wat")));
+    for hook in ["{init}", "{self-test}", "{register}", "{select}"] {
         module = module.replace(hook, "(i32.const 16)");
     }
     let (resolve, package) = contract();
-    let world = resolve.select_world(&[package], Some("auth-plugin")).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
     component(&module, &resolve, world)
 }
 
