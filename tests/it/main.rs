@@ -1,8 +1,10 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
 mod account;
+mod archive;
 mod binary;
 mod catalog;
+mod cleanup;
 mod cli;
 mod clients;
 mod contract;
