@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::Value;
+use sluice::store::Store;
 use sluice_tests::media::{FakeZlm, ZlmConfig};
 use sluice_tests::site::{Notified, Process, Settings};
 use tempfile::TempDir;
@@ -49,6 +50,8 @@ impl House {
         // Nobody wants to watch ten seconds of waiting for a file.
         settings.extra = "[record]\nfile_timeout_secs = 1\n".to_owned();
         settings.media = format!("http = \"{}\"\n", zlm.url());
+        settings.extra =
+            format!("[record]\npath = {:?}\nsweep_interval_secs = 1\n", place.join("www/record"));
         let gateway = Process::start(binary, &settings, &place).await?;
         zlm.set_hook_base(&format!("http://{}/index/hook", gateway.http));
         zlm.announce().await;
@@ -75,6 +78,11 @@ impl House {
         let database =
             rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(database.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The gateway's database.
+    pub(crate) fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(self.place.join("sluice.db"))?)
     }
 
     /// Leaves the folder where it is, since somebody will want to look into it; the log in it.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod arrive;
+mod cleanup;
 pub(crate) mod end;
 mod notify;
 mod play;
@@ -60,6 +61,7 @@ pub(crate) async fn walk(house: &House, tell: &mut Narration) -> anyhow::Result<
 
     archive::files(house, &recorder, tell).await?;
     archive::replay(house, &recorder, tell).await?;
+    cleanup::expire(house, tell).await?;
 
     withdraw::rename(house, &recorder, tell).await?;
     let passer_by = arrive::passer_by(house, tell).await?;
