@@ -4,10 +4,10 @@
 //! is decided by itself: files go, oldest first, until what is left is below the mark or the page is at its end.
 
 use serde::Deserialize;
-
 use sluice_sdk::{
     Cleanup, Policy,
     cleanup::{Deletion, Disk, Recording, Sweep},
+    samples::{recording, sweep},
 };
 
 /// `[plugins.config.disk-watermark]`.
@@ -21,20 +21,6 @@ pub(crate) struct DiskWatermark {
 impl Default for DiskWatermark {
     fn default() -> Self {
         Self { percent: 90 }
-    }
-}
-
-impl Cleanup for DiskWatermark {
-    /// The oldest files of a page, as many as bring the disk below the mark.
-    fn select(&self, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
-        let mut excess = self.excess(&sweep.disk);
-        let reason = format!("the disk is {} % full, {} % allowed", fullness(&sweep.disk), self.percent);
-        let goes = |recording: &Recording| {
-            let goes = excess > 0;
-            excess = excess.saturating_sub(recording.size);
-            goes.then(|| Deletion { id: recording.id.clone(), reason: reason.clone() })
-        };
-        Ok(sweep.recordings.iter().map_while(goes).collect())
     }
 }
 
@@ -52,6 +38,20 @@ impl Policy for DiskWatermark {
         let full = policy.select(&sample(&[("a", 60), ("b", 60)], 95))?.len();
         let roomy = policy.select(&sample(&[("a", 60), ("b", 60)], 50))?.len();
         if (full, roomy) == (1, 0) { Ok(()) } else { Err(format!("{full} and {roomy} files go")) }
+    }
+}
+
+impl Cleanup for DiskWatermark {
+    /// The oldest files of a page, as many as bring the disk below the mark.
+    fn select(&self, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
+        let mut excess = self.excess(&sweep.disk);
+        let reason = format!("the disk is {} % full, {} % allowed", fullness(&sweep.disk), self.percent);
+        let goes = |recording: &Recording| {
+            let goes = excess > 0;
+            excess = excess.saturating_sub(recording.size);
+            goes.then(|| Deletion { id: recording.id.clone(), reason: reason.clone() })
+        };
+        Ok(sweep.recordings.iter().map_while(goes).collect())
     }
 }
 
@@ -73,33 +73,21 @@ fn fullness(disk: &Disk) -> u64 {
 /// A sweep over files of so many thousandths of a disk that is so many percent full.
 fn sample(files: &[(&str, u64)], percent: u64) -> Sweep {
     const TOTAL: u64 = 1_000_000;
-    let recording = |(id, size): &(&str, u64)| Recording {
-        id: (*id).into(),
-        stream: "0BEBC201".into(),
-        channel: "37070000081318000001".into(),
-        path: format!("rtp/0BEBC201/2026-11-22/{id}.mp4"),
-        size: size * TOTAL / 1_000,
-        start: 1_795_327_761,
-        end: 1_795_327_767,
-        attributes: Vec::new(),
-    };
-    Sweep {
-        now: 1_795_327_800,
-        disk: Disk { total: TOTAL, free: TOTAL - percent * TOTAL / 100 },
-        recordings: files.iter().map(recording).collect(),
-        more: false,
-        attributes: Vec::new(),
-    }
+    const NOW: u64 = 1_795_327_800;
+    let file = |(id, size): &(&str, u64)| Recording { size: size * TOTAL / 1_000, ..recording(id, NOW) };
+    let disk = Disk { total: TOTAL, free: TOTAL - percent * TOTAL / 100 };
+    Sweep { disk, ..sweep(NOW, files.iter().map(file).collect()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sluice_sdk::configured;
 
+    use super::*;
+
     fn gone(config: &str, sweep: &Sweep) -> Vec<String> {
-        let config: DiskWatermark = configured(config).expect("a configuration");
-        config.select(sweep).expect("a decision").into_iter().map(|deletion| deletion.id).collect()
+        let policy: DiskWatermark = configured(config).expect("a configuration");
+        policy.select(sweep).expect("a decision").into_iter().map(|deletion| deletion.id).collect()
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! Whoever changed one of them means that one, whichever it is; where both were changed, `days` is the closer word.
 
 use serde::Deserialize;
-
 use sluice_sdk::{
     Cleanup, Policy,
-    cleanup::{Deletion, Disk, Recording, Sweep},
+    cleanup::{Deletion, Recording, Sweep},
+    samples::{recording, sweep},
     types::Attribute,
 };
 
@@ -33,8 +33,20 @@ impl Default for Expire {
     }
 }
 
+impl Policy for Expire {
+    /// Two files of different age: the old one goes.
+    fn self_test(&self) -> Result<(), String> {
+        let sweep = sample(&[("old", 0), ("young", 2 * DAY)], 8 * DAY, &[]);
+        let gone = Self::default().select(&sweep)?.into_iter().map(|deletion| deletion.id);
+        let gone: Vec<String> = gone.collect();
+        if gone == ["old"] { Ok(()) } else { Err(format!("of an old and a young file go {gone:?}")) }
+    }
+}
+
 impl Cleanup for Expire {
     /// The files of a page that are too old, by when they were finished.
+    ///
+    /// Errors: `record.expire` is not a number.
     fn select(&self, sweep: &Sweep) -> Result<Vec<Deletion>, String> {
         let kept = self.kept(sweep)?;
         let expired = |recording: &Recording| {
@@ -46,16 +58,6 @@ impl Cleanup for Expire {
             })
         };
         Ok(sweep.recordings.iter().filter_map(expired).collect())
-    }
-}
-
-impl Policy for Expire {
-    /// Two files of different age: the old one goes.
-    fn self_test(&self) -> Result<(), String> {
-        let sweep = sample(&[("old", 0), ("young", 2 * DAY)], 8 * DAY, &[]);
-        let gone: Vec<String> =
-            Self::default().select(&sweep)?.into_iter().map(|deletion| deletion.id).collect();
-        if gone == ["old"] { Ok(()) } else { Err(format!("of an old and a young file go {gone:?}")) }
     }
 }
 
@@ -74,43 +76,28 @@ impl Expire {
 
 /// A sweep at `now` over files named with the time at which each was finished.
 fn sample(files: &[(&str, u64)], now: u64, attributes: &[(&str, &str)]) -> Sweep {
-    let recording = |(id, end): &(&str, u64)| Recording {
-        id: (*id).into(),
-        stream: "0BEBC201".into(),
-        channel: "37070000081318000001".into(),
-        path: format!("rtp/0BEBC201/2026-11-22/{id}.mp4"),
-        size: 1 << 20,
-        start: end.saturating_sub(600),
-        end: *end,
-        attributes: Vec::new(),
-    };
     let attribute = |(name, value): &(&str, &str)| Attribute { name: (*name).into(), value: (*value).into() };
-    Sweep {
-        now,
-        disk: Disk { total: 1 << 40, free: 1 << 39 },
-        recordings: files.iter().map(recording).collect(),
-        more: false,
-        attributes: attributes.iter().map(attribute).collect(),
-    }
+    let recordings = files.iter().map(|(id, end)| recording(id, *end)).collect();
+    Sweep { attributes: attributes.iter().map(attribute).collect(), ..sweep(now, recordings) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sluice_sdk::configured;
+
+    use super::*;
 
     /// Which of three files go that are 1, 10 and 40 days old.
     fn gone(config: &str, attributes: &[(&str, &str)]) -> Vec<String> {
         let files = [("40", 0), ("10", 30 * DAY), ("1", 39 * DAY)];
-        let config: Expire = configured(config).expect("a configuration");
-        let gone = config.select(&sample(&files, 40 * DAY, attributes)).expect("a decision");
+        let policy: Expire = configured(config).expect("a configuration");
+        let gone = policy.select(&sample(&files, 40 * DAY, attributes)).expect("a decision");
         gone.into_iter().map(|deletion| deletion.id).collect()
     }
 
     #[test]
     fn a_file_goes_on_the_second_and_says_why() {
-        let config = Expire::default();
-        let at = |now| config.select(&sample(&[("a", 100)], now, &[]));
+        let at = |now| Expire::default().select(&sample(&[("a", 100)], now, &[]));
         assert_eq!(at(100 + 7 * DAY - 1), Ok(vec![]));
         let deletion = Deletion { id: "a".into(), reason: "7 days old, kept for 7".into() };
         assert_eq!(at(100 + 7 * DAY), Ok(vec![deletion]));
