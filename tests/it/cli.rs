@@ -12,14 +12,14 @@ use crate::binary;
 
 /// What a run of the gateway's binary came to. The folder that it ran in is called `FOLDER`.
 #[derive(Debug, PartialEq, Eq)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs the binary in `folder` until it ends.
-fn run(folder: &TempDir, arguments: &[&str]) -> anyhow::Result<Run> {
+pub(crate) fn run(folder: &TempDir, arguments: &[&str]) -> anyhow::Result<Run> {
     let mut command = Command::new(binary::gateway()?);
     command.current_dir(folder).args(arguments).env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
     let Output { status, stdout, stderr } = command.output()?;
@@ -203,7 +203,14 @@ fn help_names_each_command() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let help = run(&folder, &["--help"])?;
     assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
-    for line in ["  check  Say what", "  init   Write a", "  serve  Run the gateway", "SIGTERM", "RUST_LOG"] {
+    for line in [
+        "  check   Say what",
+        "  init    Write a",
+        "  plugin  Write, build",
+        "  serve   Run the",
+        "SIGTERM",
+        "RUST_LOG",
+    ] {
         assert!(help.out.contains(line), "{line}: {}", help.out);
     }
     assert_eq!(run(&folder, &[])?.code, Some(2), "without a command");

@@ -24,6 +24,7 @@ mod live_wire;
 mod notify;
 mod openapi;
 mod playback;
+mod plugin_cli;
 mod presence;
 mod receiver;
 mod record;

@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use sluice::plugin::Trial;
+use tracing_subscriber::EnvFilter;
 
 use super::cases::{Outcome, Suite};
 
@@ -10,6 +11,7 @@ use super::cases::{Outcome, Suite};
 ///
 /// The exit code is 0 if all of them pass, 1 if one fails, and 2 if they cannot be run.
 pub(crate) fn test(file: &Path, cases: &Path) -> ExitCode {
+    show_log();
     match run(file, cases) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -40,4 +42,12 @@ fn run(file: &Path, cases: &Path) -> anyhow::Result<bool> {
     }
     println!("{} passed, {failed} failed", suite.cases.len() - failed);
     Ok(failed == 0)
+}
+
+/// Shows what the plugin logs, between its cases; RUST_LOG shows more or less.
+fn show_log() {
+    let filter = EnvFilter::builder()
+        .parse_lossy(std::env::var("RUST_LOG").as_deref().unwrap_or("off,sluice::plugin::account=debug"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.without_time().with_target(false).with_ansi(false).init();
 }

@@ -51,9 +51,10 @@ pub fn inspect(path: &Path, config: &serde_json::Value) -> Result<Inspection, Lo
     let loader = Loader::new(None)?;
     let compiled = loader.component(&bytes, &sha256);
     let component = compiled.map_err(|source| LoadError::Compile { path: path.to_owned(), source })?;
-    let kind = component.component_type();
-    let imports = kind.imports(component.engine()).map(|(name, _)| name.to_owned()).collect();
-    let exports = kind.exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
+    let (kind, engine) = (component.component_type(), component.engine());
+    let imports = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let mut exports: Vec<_> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    exports.sort_unstable();
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let outcome = Trial::new(loader, component, &name, config.to_string());
     Ok(Inspection { size: bytes.len(), sha256, imports, exports, outcome })
