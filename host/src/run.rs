@@ -103,6 +103,7 @@ impl Server {
         let Self { config, http, sip, incoming, driver } = self;
         let store = Store::open(&config.store.path)?.with_backlog(config.notify.backlog_max);
         let plugins = Plugins::load(&plugin_settings(&config))?;
+        let watch = plugins.watch();
         let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
         let ended = CancellationToken::new();
         let driver = tokio::spawn(driver.run(ended.clone().cancelled_owned()));
@@ -115,6 +116,7 @@ impl Server {
         tracing::info!(http = %at[0], udp = %at[1], tcp = %at[2], "ready");
         http::serve(http, gateway.clone(), shutdown).await;
         gateway.shut_down().await;
+        drop(watch);
         ended.cancel();
         // A driver that panicked has been logged by its panic, and there is nothing left to end.
         let _ = driver.await;

@@ -1,4 +1,7 @@
 (module
+  (import "sluice:policy/host@0.1.0" "kv-read" (func $kv-read (param i32 i32 i32)))
+  (import "sluice:policy/host@0.1.0" "kv-write" (func $kv-write (param i32 i32 i32 i32 i32 i32)))
+  (import "sluice:policy/host@0.1.0" "log" (func $log (param i32 i32 i32)))
   (import "sluice:policy/host@0.1.0" "now" (func $now (result i64)))
   (memory (export "memory") 1)
   (global $calls (mut i32) (i32.const 0))

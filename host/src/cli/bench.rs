@@ -60,10 +60,14 @@ fn questions<'a>(trial: &Trial, suite: Option<&'a Suite>) -> anyhow::Result<Vec<
         return trial.roles.iter().map(sample).collect::<Result<_, String>>().map_err(anyhow::Error::msg);
     };
     suite.expect_roles(&trial.roles)?;
-    let question = |case: &'a Box<dyn Case>| {
-        Ok(Question { title: case.title(), ask: case.question()?, case: Some(&**case) })
-    };
-    suite.cases.iter().map(question).collect::<Result<_, String>>().map_err(anyhow::Error::msg)
+    let question =
+        |case: &'a dyn Case| Ok(Question { title: case.title(), ask: case.question()?, case: Some(case) });
+    suite
+        .cases
+        .iter()
+        .map(|case| question(&**case))
+        .collect::<Result<_, String>>()
+        .map_err(anyhow::Error::msg)
 }
 
 /// What the calls of one question came to.

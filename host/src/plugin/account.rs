@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -13,33 +13,48 @@ use super::{
     error::Fault,
     figures::{Figures, Meters},
     health::Health,
-    limits::now,
+    limits::{date, now},
 };
 
-/// One plugin's account. It outlives its instances, and the plugin's replacement by a newer version.
+/// One plugin's account. It outlives its instances.
 pub(super) struct Account {
     plugin: String,
     health: Health,
+    books: Arc<Books>,
+    /// What the plugin sees of the wall clock where it is tried with a time of its own.
+    clock: OnceLock<u64>,
+}
+
+/// What outlives the plugin's replacement by another version too.
+struct Books {
     meters: Meters,
     /// Locked for one look-up; every worker may write.
     kv: Mutex<Kv>,
     /// Locked for one count.
     lines: Mutex<Quota>,
-    /// What the plugin sees of the wall clock where it is tried with a time of its own.
-    clock: OnceLock<u64>,
+    /// Locked when a call has failed.
+    last_error: Mutex<Option<(Fault, u64)>>,
 }
 
 impl Account {
     /// `slots` is how many instances may work side by side.
     pub(super) fn new(plugin: &str, slots: usize) -> Self {
-        Self {
-            plugin: plugin.to_owned(),
-            health: Health::new(now()),
+        let books = Books {
             meters: Meters::new(slots),
             kv: Mutex::default(),
             lines: Mutex::new(Quota::new(now())),
-            clock: OnceLock::new(),
-        }
+            last_error: Mutex::default(),
+        };
+        Self::over(plugin, books.into())
+    }
+
+    /// The account of another version of the plugin: it keeps the books, and begins in good health.
+    pub(super) fn successor(&self) -> Self {
+        Self::over(&self.plugin, self.books.clone())
+    }
+
+    fn over(plugin: &str, books: Arc<Books>) -> Self {
+        Self { plugin: plugin.to_owned(), health: Health::new(now()), books, clock: OnceLock::new() }
     }
 
     /// Stops the plugin's clock at so many milliseconds since 1970, unless it stands already.
@@ -55,15 +70,30 @@ impl Account {
         self.clock.get().copied().unwrap_or_else(|| u64::try_from(real()).unwrap_or(u64::MAX))
     }
 
+    /// Whether the plugin keeps failing.
+    pub(super) fn keeps_failing(&self) -> bool {
+        self.health.keeps_failing()
+    }
+
+    /// What went wrong last, and when, in Unix seconds.
+    pub(super) fn last_error(&self) -> Option<(Fault, u64)> {
+        lock(&self.books.last_error).clone()
+    }
+
     /// Whether the plugin may be asked.
     pub(super) fn available(&self, at: Instant) -> Result<(), Fault> {
         self.health.available(at).map_err(Fault::Unavailable)
     }
 
+    /// How long the plugin is still set aside, if it is.
+    pub(super) fn aside(&self, at: Instant) -> Option<Duration> {
+        self.health.available(at).err()
+    }
+
     /// Books a call that began at `started` and used the instance of `slot`.
     pub(super) fn book<T>(&self, slot: usize, started: Instant, outcome: &Result<T, Fault>) {
         let ended = now();
-        self.meters.count(slot, ended - started, outcome.as_ref().err());
+        self.books.meters.count(slot, ended - started, outcome.as_ref().err());
         if let Err(fault) = outcome {
             self.report(fault, ended);
         }
@@ -75,12 +105,15 @@ impl Account {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.meters.figures(&self.plugin)
+        self.books.meters.figures(&self.plugin)
     }
 
     /// Once for each failure; but one that sets a plugin aside speaks for those it spares.
     fn report(&self, fault: &Fault, at: Instant) {
         let plugin = &self.plugin;
+        if !matches!(fault, Fault::Unavailable(_)) {
+            *lock(&self.books.last_error) = Some((fault.clone(), date()));
+        }
         if fault.is_breakage() {
             warn!(%plugin, "a plugin failed: {fault}");
             if let Some(back_off) = self.health.fault(at) {
@@ -105,7 +138,7 @@ impl Account {
     }
 
     fn may_log(&self, at: Instant) -> bool {
-        let (granted, dropped) = lock(&self.lines).take(at);
+        let (granted, dropped) = lock(&self.books.lines).take(at);
         if dropped > 0 {
             warn!(plugin = %self.plugin, dropped, "lines of the plugin's log were dropped");
         }
@@ -113,11 +146,11 @@ impl Account {
     }
 
     pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
-        lock(&self.kv).values.get(name).cloned()
+        lock(&self.books.kv).values.get(name).cloned()
     }
 
     pub(super) fn write(&self, name: String, value: Option<Vec<u8>>) -> Result<(), String> {
-        lock(&self.kv).write(name, value)
+        lock(&self.books.kv).write(name, value)
     }
 }
 
@@ -219,7 +252,7 @@ mod tests {
         account.write("n".into(), Some(vec![2])).unwrap();
         assert_eq!(account.read("n"), Some(vec![2]));
         account.write("n".into(), None).unwrap();
-        assert_eq!((account.read("n"), lock(&account.kv).bytes), (None, 0));
+        assert_eq!((account.read("n"), lock(&account.books.kv).bytes), (None, 0));
     }
 
     #[test]

@@ -21,8 +21,66 @@ pub struct Figures {
     pub total: Duration,
 }
 
+impl Figures {
+    /// The time, in microseconds, that this part of all calls did not exceed; 0 where there were none. As exact as
+    /// the histogram's steps.
+    pub fn quantile(&self, part: f64) -> f64 {
+        let all: u64 = self.durations.iter().map(|(_, calls)| calls).sum();
+        let rank = part * all as f64;
+        let (mut below, mut from) = (0.0, 0.0);
+        for (to, calls) in &self.durations {
+            let calls = *calls as f64;
+            if calls > 0.0 && below + calls >= rank {
+                // Of the open step only its beginning is known.
+                let to = if *to == u64::MAX { from } else { *to as f64 };
+                return from + (to - from) * (rank - below) / calls;
+            }
+            (below, from) = (below + calls, *to as f64);
+        }
+        0.0
+    }
+}
+
 /// Upper ends of the histogram's steps, in microseconds.
-const STEPS: [u64; 10] = [1, 2, 5, 10, 50, 100, 1_000, 5_000, 50_000, u64::MAX];
+const STEPS: [u64; 37] = [
+    1,
+    2,
+    3,
+    5,
+    7,
+    10,
+    15,
+    20,
+    30,
+    50,
+    70,
+    100,
+    150,
+    200,
+    300,
+    500,
+    700,
+    1_000,
+    1_500,
+    2_000,
+    3_000,
+    5_000,
+    7_000,
+    10_000,
+    15_000,
+    20_000,
+    30_000,
+    50_000,
+    70_000,
+    100_000,
+    150_000,
+    200_000,
+    300_000,
+    500_000,
+    700_000,
+    1_000_000,
+    u64::MAX,
+];
 
 const OUTCOMES: [&str; 10] =
     ["ok", "answer", "cpu", "guest", "host-calls", "memory", "start", "trap", "unavailable", "wall"];
@@ -30,12 +88,18 @@ const OUTCOMES: [&str; 10] =
 /// The counters behind [`Figures`]: a set for each slot, so that workers do not share cache lines.
 pub(super) struct Meters(Box<[Meter]>);
 
-#[derive(Default)]
 #[repr(align(128))]
 struct Meter {
     outcomes: [AtomicU64; OUTCOMES.len()],
     steps: [AtomicU64; STEPS.len()],
     nanos: AtomicU64,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        let zero = |_| AtomicU64::new(0);
+        Self { outcomes: std::array::from_fn(zero), steps: std::array::from_fn(zero), nanos: zero(0) }
+    }
 }
 
 impl Meters {
@@ -79,9 +143,24 @@ mod tests {
         meters.count(3, Duration::from_secs(1), Some(&Fault::HostCalls));
         let figures = meters.figures("p");
         assert_eq!((figures.calls["ok"], figures.calls["host-calls"], figures.calls["trap"]), (2, 1, 0));
-        assert_eq!(figures.durations[..3], [(1, 1), (2, 1), (5, 0)]);
-        assert_eq!(figures.durations[9], (u64::MAX, 1));
+        assert_eq!(figures.durations[..3], [(1, 1), (2, 1), (3, 0)]);
+        assert_eq!(figures.durations[35..], [(1_000_000, 1), (u64::MAX, 0)]);
         assert_eq!(figures.total, Duration::from_nanos(1_000_002_001));
+    }
+
+    #[test]
+    fn quantiles_lie_between_the_ends_of_their_step() {
+        let meters = Meters::new(1);
+        assert_eq!(meters.figures("p").quantile(0.5), 0.0);
+        for _ in 0..98 {
+            meters.count(0, Duration::from_micros(2), None);
+        }
+        meters.count(0, Duration::from_micros(60), None);
+        meters.count(0, Duration::from_secs(9), None);
+        let figures = meters.figures("p");
+        assert_eq!(figures.quantile(0.49), 1.5);
+        assert_eq!(figures.quantile(0.99), 70.0);
+        assert_eq!(figures.quantile(1.0), 1_000_000.0);
     }
 
     #[test]

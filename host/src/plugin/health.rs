@@ -43,6 +43,11 @@ impl Health {
         if left.is_zero() { Ok(()) } else { Err(left) }
     }
 
+    /// Whether the plugin was set aside and has not been well for long since.
+    pub(super) fn keeps_failing(&self) -> bool {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).rounds > 0
+    }
+
     /// Counts a fault, and says for how long the plugin is set aside, if it is.
     pub(super) fn fault(&self, at: Instant) -> Option<Duration> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);

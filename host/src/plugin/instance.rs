@@ -76,11 +76,16 @@ impl Plugin {
 
     /// Bytes of linear memory that the warm instances have, those in a call not counted.
     pub fn memory(&self) -> usize {
-        let used = |slot: &Mutex<Option<Warm>>| match slot.try_lock().as_deref() {
-            Ok(Some(warm)) => warm.store.data().ceiling.used(),
-            Ok(None) | Err(_) => 0,
+        self.memories().into_iter().sum()
+    }
+
+    /// The warm instances' bytes of linear memory, one number for each; those in a call are left out.
+    pub(super) fn memories(&self) -> Vec<usize> {
+        let used = |slot: &Mutex<Option<Warm>>| {
+            let slot = slot.try_lock().ok()?;
+            slot.as_ref().map(|warm| warm.store.data().ceiling.used())
         };
-        self.slots.iter().map(used).sum()
+        self.slots.iter().filter_map(used).collect()
     }
 
     /// Asks the plugin: `hook` calls it, `settle` holds its answer against the contract. `lent` is the secret

@@ -1,6 +1,6 @@
 //! What one call of a plugin may use: time and memory.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::ResourceLimiter;
@@ -83,6 +83,12 @@ impl Stopwatch {
 )]
 pub(super) fn now() -> Instant {
     Instant::now()
+}
+
+/// The date, in Unix seconds.
+#[expect(clippy::disallowed_methods, reason = "shown to operators")]
+pub(super) fn date() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// CPU time that the calling thread has used.

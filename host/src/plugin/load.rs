@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
 use tracing::info;
 use wasmtime::{
     Engine,
@@ -22,6 +21,7 @@ use super::{
     engine::engine,
     error::LoadError,
     exports::Indices,
+    files::Content,
     host::{self, State},
     instance::{Plugin, slots},
     limits::Limits,
@@ -49,24 +49,24 @@ impl Loader {
         Ok(Self { engine, linker, cache: cache.and_then(Cache::open) })
     }
 
-    /// Loads the plugin `name` from its file. `config` is its configuration as a JSON object.
+    /// Makes a plugin of the file's content and lets it show what it is worth. `config` is its configuration as a
+    /// JSON object.
     pub(super) fn load(
         &self,
         path: PathBuf,
+        content: &Content,
         name: &str,
         config: String,
         limits: Limits,
-    ) -> Result<Plugin, LoadError> {
-        let bytes = read(&path)?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        let component =
-            self.component(&bytes, &sha256).map_err(|source| LoadError::Compile { path, source })?;
+    ) -> Result<(Plugin, Info), LoadError> {
+        let component = self.component(&content.bytes, &content.sha256);
+        let component = component.map_err(|source| LoadError::Compile { path, source })?;
         self.check_imports(&component, name)?;
         let (pre, indices) = self.link(&component, name)?;
         let account = Arc::new(Account::new(name, slots()));
         let plugin = Plugin::new(name, pre, indices, config, limits, account);
-        rehearse(&plugin, &sha256)?;
-        Ok(plugin)
+        let info = rehearse(&plugin, &content.sha256)?;
+        Ok((plugin, info))
     }
 
     pub(super) fn component(

@@ -6,11 +6,13 @@
 //! | file | job |
 //! | --- | --- |
 //! | `bindings` | the contract in Rust |
-//! | `set`, `load`, `cache` | from the folder to plugins in force |
+//! | `files`, `load`, `cache` | from a file to a plugin |
+//! | `hire`, `set` | from the folder to plugins in force |
+//! | `watch`, `renew`, `swap` | what changes in the folder |
 //! | `instance`, `exports` | a plugin, its warm instances and their functions |
 //! | `host`, `secret`, `wasi` | what guests may call |
 //! | `engine`, `limits` | the sandbox: time and memory |
-//! | `account`, `health`, `figures` | what is kept of a plugin beside its instances |
+//! | `account`, `health`, `figures`, `status` | what is kept of a plugin beside its instances, and shown |
 //! | `answer` | answers held against the contract |
 //! | `ask` | a method for each function of the contract |
 //! | `trial` | one component by itself, for the command line |
@@ -24,17 +26,26 @@ mod engine;
 mod error;
 mod exports;
 mod figures;
+mod files;
 mod health;
+mod hire;
 mod host;
 mod instance;
 mod limits;
 mod load;
+mod renew;
 mod secret;
 mod set;
+mod status;
+pub mod swap;
 mod trial;
 mod wasi;
+mod watch;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use arc_swap::ArcSwap;
 
@@ -51,16 +62,22 @@ pub use instance::Plugin;
 pub use limits::Limits;
 pub use secret::{Credential, Secret};
 pub use set::Settings;
+pub use status::{Mishap, Refused, State, Status, Version};
 pub use trial::{Inspection, ResetError, Trial, inspect};
+pub use watch::Watch;
 
+use hire::Office;
 use set::PluginSet;
 
-/// The plugins in force. Shared by all workers.
+/// The plugins in force. A cheap handle; all clones are the same plugins.
+#[derive(Clone)]
 pub struct Plugins {
     /// Replaced as a whole; a call goes on with the set that it began with.
-    set: ArcSwap<PluginSet>,
+    set: Arc<ArcSwap<PluginSet>>,
+    /// Held while another set is made. No call waits for it.
+    office: Arc<Mutex<Office>>,
     /// Keys of the plugins that have their own.
-    keys: HashMap<String, Secret>,
+    keys: Arc<HashMap<String, Secret>>,
 }
 
 /// How one plugin tells an event.
@@ -77,7 +94,13 @@ impl Plugins {
     ///
     /// Errors: a plugin is missing or cannot be used; the text says which and what to do.
     pub fn load(settings: &Settings) -> Result<Self, LoadError> {
-        Ok(Self { set: ArcSwap::from_pointee(PluginSet::load(settings)?), keys: settings.keys.clone() })
+        let office = Office::new(settings)?;
+        let set = office.hire(None)?.set;
+        Ok(Self {
+            set: Arc::new(ArcSwap::from_pointee(set)),
+            office: Arc::new(Mutex::new(office)),
+            keys: Arc::new(settings.keys.clone()),
+        })
     }
 
     /// Decides on a REGISTER. `credential` is none for a device that nobody issued.
@@ -109,13 +132,12 @@ impl Plugins {
         event: &notify::Event,
         key: &Secret,
     ) -> Result<Vec<Formatted>, Error> {
-        let set = self.set.load();
-        let format = |plugin: &Plugin| {
+        let format = |plugin: &Arc<Plugin>| {
             let requests = plugin.format(event, self.key(&plugin.name, key))?;
             Ok(Formatted { plugin: plugin.name.clone(), requests })
         };
-        let asked = set.notify.iter().filter(|plugin| plugins.contains(&plugin.name));
-        asked.map(|plugin| format(plugin)).collect()
+        let set = self.set.load();
+        set.notify.iter().filter(|plugin| plugins.contains(&plugin.name)).map(format).collect()
     }
 
     /// Whether `plugin` finds that the receiver took `event`. A plugin that is not in force any more cannot
@@ -129,10 +151,8 @@ impl Plugins {
         answer: &notify::Answer,
     ) -> Result<bool, Error> {
         let set = self.set.load();
-        let Some(plugin) = set.notify.iter().find(|candidate| candidate.name == plugin) else {
-            return Ok(true);
-        };
-        plugin.accepted(event, answer)
+        let plugin = set.notify.iter().find(|candidate| candidate.name == plugin);
+        plugin.map_or(Ok(true), |plugin| plugin.accepted(event, answer))
     }
 
     /// Which recordings of a page go, each of them at most once; none where no plugin decides that.
@@ -140,8 +160,7 @@ impl Plugins {
     /// Errors: there is no decision. Nothing of the page is to be deleted.
     pub fn select_recordings(&self, sweep: &cleanup::Sweep) -> Result<Vec<cleanup::Deletion>, Error> {
         let set = self.set.load();
-        let Some(plugin) = &set.cleanup else { return Ok(Vec::new()) };
-        plugin.select(sweep)
+        set.cleanup.as_ref().map_or_else(|| Ok(Vec::new()), |plugin| plugin.select(sweep))
     }
 
     /// The key that a plugin computes with: its own, or the one that all share.

@@ -1,19 +1,18 @@
-//! Which plugin decides what: the configuration, turned into plugins in force.
+//! What is in force: which plugin decides what, and what became of each file.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    fs, io,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
-use tracing::warn;
-
 use super::{
-    error::{LoadError, Role},
+    error::Role,
+    files::{Content, Stamp},
     instance::Plugin,
-    limits::Limits,
-    load::Loader,
+    lifecycle::Info,
+    limits::{Limits, date, now},
     secret::Secret,
 };
 
@@ -28,7 +27,7 @@ pub struct Settings {
     pub sign: String,
     /// What notifications look like; all of these are asked.
     pub notify: Vec<String>,
-    /// Which recordings go; where none decides, none goes.
+    /// Which recordings go; none deletes nothing.
     pub cleanup: Option<String>,
     /// Vendor modules; `*` is every one in the folder that is not named elsewhere.
     pub vendor: Vec<String>,
@@ -44,113 +43,129 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
 }
 
-/// Plugins in force, by what they decide. Immutable: another set takes its place.
+impl Settings {
+    /// Stands in `vendor` for every module that is not named elsewhere.
+    pub(super) const EVERY: &str = "*";
+
+    /// The plugins that the configuration names, each with all it is named for.
+    pub(super) fn named(&self) -> Vec<(&str, Vec<Role>)> {
+        let one = |role, name| [(role, name)].into_iter();
+        let names = one(Role::Auth, &self.auth)
+            .chain(one(Role::Sign, &self.sign))
+            .chain(self.notify.iter().map(|name| (Role::Notify, name)))
+            .chain(self.cleanup.iter().map(|name| (Role::Cleanup, name)))
+            .chain(self.vendor.iter().filter(|name| *name != Self::EVERY).map(|name| (Role::Vendor, name)));
+        let mut named: Vec<(&str, Vec<Role>)> = Vec::new();
+        for (role, name) in names {
+            match named.iter_mut().find(|(known, _)| known == name) {
+                Some((_, roles)) => roles.push(role),
+                None => named.push((name, vec![role])),
+            }
+        }
+        named
+    }
+}
+
+/// Plugins in force. Immutable: another set takes its place.
+#[derive(Clone)]
 pub(super) struct PluginSet {
     pub(super) auth: Arc<Plugin>,
     pub(super) sign: Arc<Plugin>,
     pub(super) notify: Vec<Arc<Plugin>>,
     pub(super) cleanup: Option<Arc<Plugin>>,
     /// All of these and those that nothing asks yet, by name.
-    plugins: BTreeMap<String, Arc<Plugin>>,
+    pub(super) members: BTreeMap<String, Member>,
+    /// The folder's other files, by name, and why they are not in force.
+    pub(super) others: BTreeMap<String, Refusal>,
 }
 
 impl PluginSet {
-    pub(super) fn load(settings: &Settings) -> Result<Self, LoadError> {
-        let found = components(&settings.folder)
-            .map_err(|source| LoadError::Folder { folder: settings.folder.clone(), source })?;
-        let loader = Loader::new(settings.cache.as_deref())?;
-        let mut hiring = Hiring { settings, loader, found, plugins: BTreeMap::new() };
-        let auth = hiring.hire(Role::Auth, &settings.auth)?;
-        let sign = hiring.hire(Role::Sign, &settings.sign)?;
-        let notify =
-            settings.notify.iter().map(|name| hiring.hire(Role::Notify, name)).collect::<Result<_, _>>()?;
-        let cleanup = settings.cleanup.as_deref();
-        let cleanup = cleanup.map(|name| hiring.hire(Role::Cleanup, name)).transpose()?;
-        hiring.hire_vendors()?;
-        Ok(Self { auth, sign, notify, cleanup, plugins: hiring.plugins })
+    /// `members` holds every plugin that the settings name.
+    pub(super) fn new(
+        settings: &Settings,
+        members: BTreeMap<String, Member>,
+        others: BTreeMap<String, Refusal>,
+    ) -> Self {
+        let plugin = |name: &String| members[name].release.plugin.clone();
+        let (auth, sign) = (plugin(&settings.auth), plugin(&settings.sign));
+        let notify = settings.notify.iter().map(plugin).collect();
+        let cleanup = settings.cleanup.as_ref().map(plugin);
+        Self { auth, sign, notify, cleanup, members, others }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Plugin> {
-        self.plugins.values().map(|plugin| &**plugin)
+        self.members.values().map(|member| &*member.release.plugin)
     }
 }
 
-/// A set that is being filled.
-struct Hiring<'a> {
-    settings: &'a Settings,
-    loader: Loader,
-    /// The folder's components, by name.
-    found: BTreeSet<String>,
-    plugins: BTreeMap<String, Arc<Plugin>>,
+/// A plugin and the file that it was made of.
+#[derive(Clone)]
+pub(super) struct Release {
+    pub(super) plugin: Arc<Plugin>,
+    /// What it says of itself.
+    pub(super) info: Info,
+    pub(super) content: Content,
 }
 
-impl Hiring<'_> {
-    fn hire(&mut self, role: Role, name: &str) -> Result<Arc<Plugin>, LoadError> {
-        let plugin = match self.plugins.get(name) {
-            Some(plugin) => plugin.clone(),
-            None => Arc::new(self.load(role, name)?),
-        };
-        if !plugin.indices.roles().contains(&role) {
-            return Err(LoadError::Role { plugin: name.to_owned(), role });
-        }
-        self.plugins.insert(name.to_owned(), plugin.clone());
-        Ok(plugin)
+/// A place in the set.
+#[derive(Clone)]
+pub(super) struct Member {
+    /// What is in force.
+    pub(super) release: Release,
+    /// What it is used for.
+    pub(super) roles: Vec<Role>,
+    /// What was in force before it, kept while it is on probation.
+    pub(super) before: Option<Release>,
+    /// When it came into force.
+    pub(super) since: Instant,
+    /// The same as a date, in Unix seconds.
+    pub(super) since_date: u64,
+    /// Its file is not there any more.
+    pub(super) gone: bool,
+    /// The last file that was not taken, or was rolled back.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl Member {
+    /// How long a replacement that keeps failing is rolled back instead of set aside.
+    const PROBATION: Duration = Duration::from_secs(600);
+
+    pub(super) fn new(release: Release, roles: Vec<Role>) -> Self {
+        let (since, since_date) = (now(), date());
+        Self { release, roles, before: None, since, since_date, gone: false, refusal: None }
     }
 
-    fn hire_vendors(&mut self) -> Result<(), LoadError> {
-        for name in &self.settings.vendor {
-            if name == "*" {
-                self.hire_vendors_found();
-            } else {
-                self.hire(Role::Vendor, name)?;
-            }
-        }
-        Ok(())
+    /// This place with another plugin in it.
+    pub(super) fn succeeded_by(self, release: Release) -> Self {
+        Self { before: Some(self.release), ..Self::new(release, self.roles) }
     }
 
-    /// Takes every vendor module of the folder. One that nobody named must not keep the gateway from starting.
-    fn hire_vendors_found(&mut self) {
-        for name in self.found.clone() {
-            if self.plugins.contains_key(&name) {
-                continue;
-            }
-            match self.hire(Role::Vendor, &name) {
-                Ok(_) | Err(LoadError::Role { .. }) => {}
-                Err(error) => warn!(plugin = %name, "a plugin in the folder is left out: {}", full(&error)),
-            }
-        }
+    /// Whether it may still be rolled back.
+    pub(super) fn is_on_probation(&self) -> bool {
+        self.before.is_some() && now().saturating_duration_since(self.since) < Self::PROBATION
     }
 
-    fn load(&self, role: Role, name: &str) -> Result<Plugin, LoadError> {
-        if !self.found.contains(name) {
-            return Err(self.missing(role, name));
-        }
-        let settings = self.settings;
-        let config = settings.configs.get(name).map_or_else(|| "{}".to_owned(), ToString::to_string);
-        let limits = settings.plugin_limits.get(name).copied().unwrap_or(settings.limits);
-        self.loader.load(settings.folder.join(format!("{name}.wasm")), name, config, limits)
-    }
-
-    fn missing(&self, role: Role, name: &str) -> LoadError {
-        let names: Vec<&str> = self.found.iter().map(String::as_str).collect();
-        let found = if names.is_empty() { "no *.wasm at all".to_owned() } else { names.join(", ") };
-        LoadError::Missing { role, plugin: name.to_owned(), folder: self.settings.folder.clone(), found }
+    /// This place with the plugin in it that was there before; none if there was none.
+    pub(super) fn rolled_back(self, refusal: Refusal) -> Option<Self> {
+        Some(Self { refusal: Some(refusal), ..Self::new(self.before?, self.roles) })
     }
 }
 
-/// The names of the folder's components.
-fn components(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let name = |path: PathBuf| {
-        let wasm = path.extension().is_some_and(|extension| extension == "wasm");
-        wasm.then(|| path.file_stem()?.to_str().map(ToOwned::to_owned))?
-    };
-    fs::read_dir(folder)?.filter_map(|entry| entry.map(|entry| name(entry.path())).transpose()).collect()
+/// Why a file is not in force. The same content is not tried again.
+#[derive(Clone)]
+pub(super) struct Refusal {
+    pub(super) sha256: String,
+    pub(super) stamp: Stamp,
+    pub(super) reason: String,
+    /// Unix seconds.
+    pub(super) date: u64,
+    /// It is sound, but nobody asks for it.
+    pub(super) unused: bool,
 }
 
-/// An error with its sources, on one line.
-fn full(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+impl Refusal {
+    pub(super) fn new(content: &Content, reason: String) -> Self {
+        let (sha256, stamp) = (content.sha256.clone(), content.stamp);
+        Self { sha256, stamp, reason, date: date(), unused: false }
+    }
 }

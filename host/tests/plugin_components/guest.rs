@@ -9,17 +9,31 @@ use wit_parser::{PackageId, Resolve, WorldId};
 
 /// A component whose function `hook` has the body of `tests/guests/<name>.wat`.
 pub(crate) fn guest(hook: &str, name: &str) -> Vec<u8> {
+    with_body(hook, &text(&format!("{name}.wat")))
+}
+
+/// A component whose function `hook` has this body.
+pub(crate) fn with_body(hook: &str, body: &str) -> Vec<u8> {
     let (skeleton, world) = match hook {
         "select" => ("skeleton-cleanup.wat", "cleanup-plugin"),
         _ => ("skeleton.wat", "auth-plugin"),
     };
-    let mut module = text(skeleton).replace(&format!("{{{hook}}}"), &text(&format!("{name}.wat")));
+    let mut module = text(skeleton).replace(&format!("{{{hook}}}"), body);
     for hook in ["{init}", "{self-test}", "{register}", "{select}"] {
         module = module.replace(hook, "(i32.const 16)");
     }
+    of_world(world, &module)
+}
+
+/// A vendor module.
+pub(crate) fn vendor() -> Vec<u8> {
+    of_world("vendor-plugin", &text("vendor.wat"))
+}
+
+fn of_world(world: &str, module: &str) -> Vec<u8> {
     let (resolve, package) = contract();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    component(&module, &resolve, world)
+    component(module, &resolve, world)
 }
 
 /// The component that looks around in WASI.

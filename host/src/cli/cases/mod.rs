@@ -76,11 +76,9 @@ impl Suite {
 
     /// Fails, naming the line, if a case asks for an interface that is not among `roles`.
     pub(crate) fn expect_roles(&self, roles: &[Role]) -> anyhow::Result<()> {
-        for case in self.cases.iter().filter(|case| !roles.contains(&case.role())) {
-            let (line, function) = (self.line(&**case), case.function());
-            bail!("line {line} asks for {function}, but the component does not export {}", case.role());
-        }
-        Ok(())
+        let Some(case) = self.cases.iter().find(|case| !roles.contains(&case.role())) else { return Ok(()) };
+        let (line, function) = (self.line(&**case), case.function());
+        bail!("line {line} asks for {function}, but the component does not export {}", case.role())
     }
 }
 

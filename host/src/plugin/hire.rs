@@ -1,0 +1,238 @@
+//! From the folder to plugins in force: what is new is loaded, what has not changed stays, and what cannot be
+//! taken leaves the one before it in place.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use tracing::{error, info, warn};
+
+use super::{
+    account::Account,
+    error::{LoadError, Role},
+    files::{Content, Stamp, components, path},
+    instance::slots,
+    load::Loader,
+    set::{Member, PluginSet, Refusal, Release, Settings},
+    swap,
+};
+
+/// Makes sets: the configuration, and what loading needs.
+pub(super) struct Office {
+    pub(super) settings: Settings,
+    loader: Loader,
+}
+
+/// A set that is to come into force.
+pub(super) struct Hired {
+    pub(super) set: PluginSet,
+    /// A file was written to while it was read, so that it is worth looking again soon.
+    pub(super) unsettled: bool,
+}
+
+impl Office {
+    pub(super) fn new(settings: &Settings) -> Result<Self, LoadError> {
+        let loader = Loader::new(settings.cache.as_deref())?;
+        Ok(Self { settings: settings.clone(), loader })
+    }
+
+    /// The set that the folder's files make now. `before` is what is in force; where there is something, its
+    /// plugins stay wherever a file cannot be taken.
+    ///
+    /// Errors: the folder cannot be read, or nothing is in force yet and a named plugin cannot be taken.
+    pub(super) fn hire(&self, before: Option<&PluginSet>) -> Result<Hired, LoadError> {
+        let folder = &self.settings.folder;
+        let found =
+            components(folder).map_err(|source| LoadError::Folder { folder: folder.clone(), source })?;
+        let (members, others) = Default::default();
+        let mut hiring = Hiring { office: self, before, found, members, others, unsettled: false };
+        let named = self.settings.named();
+        for (name, roles) in &named {
+            hiring.name(name, roles)?;
+        }
+        if self.settings.vendor.iter().any(|name| name == Settings::EVERY) {
+            hiring.volunteers();
+        }
+        let Hiring { members, others, unsettled, .. } = hiring;
+        Ok(Hired { set: PluginSet::new(&self.settings, members, others), unsettled })
+    }
+
+    /// Loads a plugin that is to do `roles`. It takes over `account` once it has shown what it is worth.
+    pub(super) fn load(
+        &self,
+        name: &str,
+        roles: &[Role],
+        content: Content,
+        account: Account,
+    ) -> Result<Release, LoadError> {
+        let settings = &self.settings;
+        let config = settings.configs.get(name).map_or_else(|| "{}".to_owned(), ToString::to_string);
+        let limits = settings.plugin_limits.get(name).copied().unwrap_or(settings.limits);
+        let (mut plugin, info) = self.loader.load(self.path(name), &content, name, config, limits)?;
+        match roles.iter().find(|role| !plugin.indices.roles().contains(role)) {
+            Some(role) => Err(LoadError::Role { plugin: name.to_owned(), role: *role }),
+            None => {
+                plugin.account = account.into();
+                Ok(Release { plugin: plugin.into(), info, content })
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        path(&self.settings.folder, name)
+    }
+}
+
+/// A set that is being filled.
+struct Hiring<'a> {
+    office: &'a Office,
+    before: Option<&'a PluginSet>,
+    found: BTreeMap<String, Stamp>,
+    members: BTreeMap<String, Member>,
+    others: BTreeMap<String, Refusal>,
+    unsettled: bool,
+}
+
+impl Hiring<'_> {
+    /// Fills the place of a plugin that the configuration names.
+    fn name(&mut self, name: &str, roles: &[Role]) -> Result<(), LoadError> {
+        let member = match self.before.and_then(|set| set.members.get(name)) {
+            Some(before) if self.found.contains_key(name) => self.renew(name, before.clone()),
+            Some(before) => orphan(name, before.clone()),
+            None => self.first(name, roles)?,
+        };
+        self.members.insert(name.to_owned(), member);
+        Ok(())
+    }
+
+    fn first(&self, name: &str, roles: &[Role]) -> Result<Member, LoadError> {
+        if !self.found.contains_key(name) {
+            return Err(self.missing(name, roles));
+        }
+        let content = Content::read(&self.office.path(name))?;
+        let release = self.office.load(name, roles, content, Account::new(name, slots()))?;
+        Ok(Member::new(release, roles.to_vec()))
+    }
+
+    /// Takes the file in the place of what is in force, if it is another one and is worth it.
+    fn renew(&mut self, name: &str, before: Member) -> Member {
+        let before = Member { gone: false, ..before };
+        if self.is_known(name, &before) {
+            return before;
+        }
+        let content = match Content::read(&self.office.path(name)) {
+            Ok(content) if content.sha256 == before.release.content.sha256 => {
+                return Member { release: Release { content, ..before.release }, ..before };
+            }
+            Ok(content) => content,
+            Err(error) => {
+                warn!(plugin = %name, "a plugin's new file is not taken: {}", full(&error));
+                return before;
+            }
+        };
+        let account = before.release.plugin.account.successor();
+        let loaded = self.office.load(name, &before.roles, content.clone(), account);
+        if !content.is_settled(&self.office.path(name)) {
+            self.unsettled = true;
+            return before;
+        }
+        match loaded {
+            Ok(release) => self.replace(name, before, release),
+            Err(error) => {
+                let reason = full(&error);
+                error!(plugin = %name, sha256 = %content.sha256, "a new file is not taken, what it held before stays in force: {reason}");
+                Member { refusal: Some(Refusal::new(&content, reason)), ..before }
+            }
+        }
+    }
+
+    fn replace(&self, name: &str, before: Member, release: Release) -> Member {
+        let old = &before.release;
+        if let Err(error) = swap::keep(&self.office.settings.folder, name, &old.content.bytes) {
+            warn!(plugin = %name, "what was in force before is kept in memory only: {error}");
+        }
+        info!(
+            plugin = %name, from = %old.info.version, to = %release.info.version, sha256 = %release.content.sha256,
+            "plugin replaced"
+        );
+        before.succeeded_by(release)
+    }
+
+    /// Takes every vendor module of the folder. One that nobody named must not keep the gateway from starting.
+    fn volunteers(&mut self) {
+        let free = |name: &&String| !self.members.contains_key(*name);
+        let names: Vec<String> = self.found.keys().filter(free).cloned().collect();
+        for name in &names {
+            match self.before.and_then(|set| set.members.get(name)) {
+                Some(before) => {
+                    let member = self.renew(name, before.clone());
+                    self.members.insert(name.clone(), member);
+                }
+                None => self.volunteer(name),
+            }
+        }
+        let before = self.before.into_iter().flat_map(|set| set.members.keys());
+        for name in before.filter(|name| !self.members.contains_key(*name)) {
+            info!(plugin = %name, "plugin withdrawn, its file is gone");
+        }
+    }
+
+    fn volunteer(&mut self, name: &str) {
+        let refused = self.before.and_then(|set| set.others.get(name));
+        if let Some(refused) = refused.filter(|refused| self.found.get(name) == Some(&refused.stamp)) {
+            self.others.insert(name.to_owned(), refused.clone());
+            return;
+        }
+        let Ok(content) = Content::read(&self.office.path(name)) else {
+            self.unsettled = true;
+            return;
+        };
+        let loaded = self.office.load(name, &[Role::Vendor], content.clone(), Account::new(name, slots()));
+        if self.before.is_some() && !content.is_settled(&self.office.path(name)) {
+            self.unsettled = true;
+            return;
+        }
+        let unused = matches!(loaded, Err(LoadError::Role { .. }));
+        match loaded {
+            Ok(release) => {
+                self.members.insert(name.to_owned(), Member::new(release, vec![Role::Vendor]));
+            }
+            Err(error) => {
+                let reason = full(&error);
+                if !unused {
+                    warn!(plugin = %name, "a plugin in the folder is left out: {reason}");
+                }
+                self.others.insert(name.to_owned(), Refusal { unused, ..Refusal::new(&content, reason) });
+            }
+        }
+    }
+
+    /// Whether the file is still the one that was taken, or that was refused.
+    fn is_known(&self, name: &str, before: &Member) -> bool {
+        let refused = before.refusal.as_ref().map(|refusal| &refusal.stamp);
+        self.found
+            .get(name)
+            .is_some_and(|stamp| *stamp == before.release.content.stamp || Some(stamp) == refused)
+    }
+
+    fn missing(&self, name: &str, roles: &[Role]) -> LoadError {
+        let names: Vec<&str> = self.found.keys().map(String::as_str).collect();
+        let found = if names.is_empty() { "no *.wasm at all".to_owned() } else { names.join(", ") };
+        let (plugin, folder) = (name.to_owned(), self.office.settings.folder.clone());
+        LoadError::Missing { role: roles.first().copied().unwrap_or(Role::Auth), plugin, folder, found }
+    }
+}
+
+/// Keeps a plugin whose file is gone, since what it is named for has to be done.
+fn orphan(name: &str, member: Member) -> Member {
+    if !member.gone {
+        error!(plugin = %name, "the file of a plugin that [plugins] names is gone; it stays in force until the gateway stops, which does not start again without it");
+    }
+    Member { gone: true, ..member }
+}
+
+/// An error with its sources, on one line.
+fn full(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
