@@ -56,7 +56,8 @@ async fn backlog(store: &Store, receiver: &str) -> (Vec<String>, i64) {
 
 #[tokio::test]
 async fn a_receiver_that_takes_nothing_loses_the_oldest_and_is_told_how_many() {
-    let store = Fixture::new().store.with_backlog(3);
+    let Fixture { store, folder: _folder } = Fixture::new();
+    let store = store.with_backlog(3);
     store.enqueue((0..5).map(|number| event("a", &number.to_string())).collect()).await.unwrap();
     store.enqueue(vec![event("b", "0")]).await.unwrap();
     assert_eq!(backlog(&store, "a").await, (["2", "3", "4"].map(str::to_owned).to_vec(), 2));
@@ -70,7 +71,8 @@ async fn a_receiver_that_takes_nothing_loses_the_oldest_and_is_told_how_many() {
 #[tokio::test]
 async fn what_is_told_once_outlives_what_is_told_again_and_again() {
     let once = |method: &str| NewEvent { passing: false, ..event("a", method) };
-    let store = Fixture::new().store.with_backlog(3);
+    let Fixture { store, folder: _folder } = Fixture::new();
+    let store = store.with_backlog(3);
     let told = [once("file 1"), event("a", "1"), event("a", "2"), once("file 2"), event("a", "3")];
     store.enqueue(told.to_vec()).await.unwrap();
     assert_eq!(backlog(&store, "a").await, (["file 1", "file 2", "3"].map(str::to_owned).to_vec(), 2));
@@ -80,7 +82,8 @@ async fn what_is_told_once_outlives_what_is_told_again_and_again() {
 
 #[tokio::test]
 async fn an_event_that_was_taken_after_it_was_given_up_is_not_counted_as_lost() {
-    let store = Fixture::new().store.with_backlog(1);
+    let Fixture { store, folder: _folder } = Fixture::new();
+    let store = store.with_backlog(1);
     store.enqueue(vec![event("a", "on its way")]).await.unwrap();
     store.enqueue(vec![event("a", "next")]).await.unwrap();
     assert_eq!(backlog(&store, "a").await, (vec!["next".to_owned()], 1));
