@@ -39,6 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow::", &["cli", "main.rs"]),
     ("axum::", &["http"]),
     ("hyper::", &["http"]),
+    ("prometheus_client::", &["http/metrics.rs"]),
     ("quick_xml::", &["gb28181"]),
     ("reqwest::", &["gateway/event.rs", "media"]),
     ("rsip::", &["sip/core/message.rs"]),

@@ -25,6 +25,7 @@ mod notify;
 mod openapi;
 mod playback;
 mod plugin_cli;
+mod plugins;
 mod presence;
 mod receiver;
 mod record;

@@ -6,6 +6,7 @@
 //! | [`media`] | a simulated ZLMediaKit: its HTTP API, its hooks, its way with RTP, its delays |
 //! | [`journal`] | what either saw, awaited with a deadline instead of a sleep |
 //! | [`sip`], [`digest`], [`rtp`] | the wire formats, written apart from the gateway's |
+//! | [`policy`] | a folder of components, to be changed while a gateway watches it |
 //! | [`site`] | a gateway with a media server and a caller: in process, or as a process to be killed |
 //!
 //! The simulators use none of the gateway's code. Every socket is bound to port 0 of 127.0.0.1.
@@ -36,6 +37,7 @@ pub mod device;
 pub mod digest;
 pub mod journal;
 pub mod media;
+pub mod policy;
 mod random;
 pub mod rtp;
 pub mod sip;

@@ -23,6 +23,8 @@
 //! | `receivers` | who is told what, and by which plugin |
 //! | `janitor` | silence, deadlines, and the comparison with the media server |
 //! | `outbound` | requests to devices |
+//! | `policy` | the plugins, as operators see and move them |
+//! | `measure` | what is counted |
 //! | `resume` | what was there when the gateway last ran |
 //! | `reopen` | its streams among that |
 //! | `view` | a user device as callers see it |
@@ -40,9 +42,11 @@ mod invite;
 mod janitor;
 mod live;
 mod lost;
+mod measure;
 mod outbound;
 mod permit;
 mod playback;
+mod policy;
 mod query;
 mod receivers;
 mod record;
@@ -72,7 +76,9 @@ pub use close::Stopped;
 pub use error::Error;
 pub use event::Notifications;
 pub use live::Playback;
+pub use measure::{Backlog, Measures};
 pub use permit::Call;
+pub use policy::PluginStatus;
 pub use resume::Readiness;
 pub use timeline::{RecordDay, RecordItem, RecordList};
 pub use view::{SysInfo, UserDevice};

@@ -125,6 +125,13 @@ impl Registry {
         devices.get(id)?.session.as_ref().filter(|session| session.online).map(|session| session.peer)
     }
 
+    /// How many devices there are, and how many of them are online.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let devices = self.lock();
+        let online = |device: &&Device| device.session.as_ref().is_some_and(|session| session.online);
+        (devices.len(), devices.values().filter(online).count())
+    }
+
     /// Takes every device offline that was silent for `limit`, and names them.
     pub(crate) fn sweep(&self, now: Instant, limit: Duration) -> Vec<DeviceId> {
         let mut lost = Vec::new();

@@ -274,6 +274,19 @@ impl Streams {
         self.select(|stream| stream.channel == *channel)
     }
 
+    /// How many streams are at each stage.
+    pub(super) fn count(&self) -> [(&'static str, usize); 5] {
+        let table = self.lock();
+        let count = |stage| table.open.values().filter(|stream| stream.stage == stage).count();
+        [
+            ("asked", count(Stage::Asked)),
+            ("invited", count(Stage::Invited)),
+            ("answered", count(Stage::Answered)),
+            ("flowing", count(Stage::Flowing)),
+            ("closing", count(Stage::Closing)),
+        ]
+    }
+
     pub(super) fn all(&self) -> Vec<Stream> {
         self.lock().open.values().cloned().collect()
     }

@@ -9,6 +9,7 @@ mod api;
 mod errand;
 mod health;
 mod hook;
+mod metrics;
 mod reply;
 mod request;
 mod routes;

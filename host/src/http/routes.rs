@@ -16,15 +16,15 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    api::{channels, live, playback, record, users},
+    api::{channels, live, playback, plugins, record, users},
     errand::Errands,
-    health, hook,
+    health, hook, metrics,
     reply::Failure,
     request, seal,
 };
 use crate::gateway::Gateway;
 
-/// gosip's API. Every call is a GET, and carries a sign.
+/// gosip's API and the plugins'. Every call is a GET, and carries a sign.
 fn api() -> OpenApiRouter<Face> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create))
@@ -38,6 +38,7 @@ fn api() -> OpenApiRouter<Face> {
         .routes(routes!(playback::files))
         .routes(routes!(record::start))
         .routes(routes!(record::stop))
+        .routes(routes!(plugins::list))
 }
 
 /// What is asked for by the media server, by probes and by readers. No sign; hooks carry a token.
@@ -47,6 +48,7 @@ fn others() -> OpenApiRouter<Face> {
         .routes(routes!(hook::receive_as_gosip_2))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::page))
         .routes(routes!(document))
 }
 

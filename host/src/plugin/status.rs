@@ -64,6 +64,19 @@ pub enum State {
     Unused,
 }
 
+impl State {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InForce => "in-force",
+            Self::Kept => "kept",
+            Self::Refused => "refused",
+            Self::SetAside => "set-aside",
+            Self::Unused => "unused",
+        }
+    }
+}
+
 /// What a file held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Version {

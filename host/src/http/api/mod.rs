@@ -3,5 +3,6 @@
 pub(super) mod channels;
 pub(super) mod live;
 pub(super) mod playback;
+pub(super) mod plugins;
 pub(super) mod record;
 pub(super) mod users;

@@ -1,0 +1,170 @@
+//! Numbers for Prometheus.
+//!
+//! Without a sign, as the probes are: what scrapes cannot sign as gosip's clients do. So nothing stands here that
+//! tells of a device, a caller or a receiver; whoever wants it closed closes it in front of the gateway.
+
+use std::fmt;
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+use super::reply::Failure;
+use crate::gateway::{self, Gateway, Measures};
+
+/// The numbers, in the form of OpenMetrics.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", security(()),
+    responses((status = 200, description = "Counters and gauges.", body = str, content_type = "application/openmetrics-text")))]
+pub(super) async fn page(State(gateway): State<Gateway>) -> Response {
+    let mut registry = Registry::with_prefix("sluice");
+    registry.register_collector(Box::new(Page(gateway.measures().await)));
+    let mut page = String::new();
+    match text::encode(&mut page, &registry) {
+        Ok(()) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], page).into_response()
+        }
+        Err(error) => Failure::from(gateway::Error::Internal(error.to_string())).into_response(),
+    }
+}
+
+#[derive(Debug)]
+struct Page(Measures);
+
+impl Collector for Page {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut series = Series(encoder);
+        self.house(&mut series)?;
+        self.sip(&mut series)?;
+        self.plugins(&mut series)?;
+        self.calls(&mut series)
+    }
+}
+
+impl Page {
+    fn house(&self, series: &mut Series<'_>) -> fmt::Result {
+        let Measures { devices, devices_online, streams, events, .. } = &self.0;
+        series.gauge("devices", "Devices that were issued", [([], *devices as f64)])?;
+        series.gauge("devices_online", "Devices that are online", [([], *devices_online as f64)])?;
+        let streams = streams.iter().map(|(stage, count)| ([("stage", *stage)], *count as f64));
+        series.gauge("streams", "Open streams", streams)?;
+        let Some(events) = events else { return Ok(()) };
+        series.gauge(
+            "events_waiting",
+            "Notifications that wait for their receivers",
+            [([], events.waiting as f64)],
+        )?;
+        let dropped = events.dropped.unsigned_abs();
+        series.counter("events_dropped", "Notifications given up because too many waited", [([], dropped)])
+    }
+
+    fn sip(&self, series: &mut Series<'_>) -> fmt::Result {
+        let sip = &self.0.sip;
+        let counts = [
+            ("received", sip.received),
+            ("sent", sip.sent),
+            ("unsendable", sip.unsendable),
+            ("malformed", sip.malformed),
+            ("invalid", sip.invalid),
+            ("dropped", sip.dropped),
+            ("absorbed", sip.absorbed),
+            ("refused", sip.refused),
+            ("stray", sip.stray),
+            ("forgotten", sip.forgotten),
+        ];
+        let counts = counts.map(|(outcome, count)| ([("outcome", outcome)], count));
+        series.counter("sip_messages", "SIP messages by what became of them", counts)?;
+        let drops = self.0.kernel_drops.map(|drops| ([], drops));
+        series.counter("sip_kernel_drops", "Datagrams that the kernel threw away", drops)
+    }
+
+    fn plugins(&self, series: &mut Series<'_>) -> fmt::Result {
+        let plugins = &self.0.plugins;
+        let versions = plugins.iter().filter_map(|plugin| {
+            let version = plugin.version.as_ref()?;
+            let labels =
+                [("plugin", &*plugin.name), ("sha256", &*version.sha256), ("version", &*version.version)];
+            Some((labels, 1.0))
+        });
+        series.gauge("plugin_version", "What is in force", versions)?;
+        let states =
+            plugins.iter().map(|plugin| ([("plugin", &*plugin.name), ("state", plugin.state.name())], 1.0));
+        series.gauge("plugin_state", "Whether the plugin is asked", states)?;
+        let memory = plugins.iter().map(|plugin| ([("plugin", &*plugin.name)], plugin.memory_bytes as f64));
+        series.gauge("plugin_memory_bytes", "Linear memory of the warm instances", memory)?;
+        let instances = plugins.iter().map(|plugin| ([("plugin", &*plugin.name)], plugin.instances as f64));
+        series.gauge("plugin_instances", "Warm instances", instances)
+    }
+
+    fn calls(&self, series: &mut Series<'_>) -> fmt::Result {
+        let calls = self.0.calls.iter().flat_map(|figures| {
+            let labels = |outcome| [("plugin", &*figures.plugin), ("outcome", outcome)];
+            figures.calls.iter().map(move |(outcome, count)| (labels(outcome), *count))
+        });
+        series.counter("plugin_calls", "Calls by outcome", calls)?;
+        let mut family =
+            series.family("plugin_call_seconds", "How long calls took", MetricType::Histogram)?;
+        for figures in &self.0.calls {
+            let steps: Vec<_> =
+                figures.durations.iter().map(|(end, calls)| (seconds(*end), *calls)).collect();
+            let count = steps.iter().map(|(_, calls)| calls).sum();
+            let labels = [("plugin", &*figures.plugin)];
+            let mut one = family.encode_family(&labels)?;
+            one.encode_histogram::<NoLabelSet>(figures.total.as_secs_f64(), count, &steps, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The end of a histogram's step, from microseconds.
+fn seconds(end: u64) -> f64 {
+    if end == u64::MAX { f64::INFINITY } else { end as f64 / 1e6 }
+}
+
+/// Writes series: a name, and a value for each set of labels.
+struct Series<'a>(DescriptorEncoder<'a>);
+
+impl Series<'_> {
+    fn counter<'l, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'l str, &'l str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, MetricType::Counter)?;
+        values.into_iter().try_for_each(|(labels, value)| match N {
+            0 => family.encode_counter::<NoLabelSet, _, u64>(&value, None),
+            _ => family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        })
+    }
+
+    fn gauge<'l, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'l str, &'l str); N], f64)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        values.into_iter().try_for_each(|(labels, value)| match N {
+            0 => family.encode_gauge(&value),
+            _ => family.encode_family(&labels)?.encode_gauge(&value),
+        })
+    }
+
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &'s str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        self.0.encode_descriptor(name, help, None, kind)
+    }
+}
