@@ -54,7 +54,7 @@ impl PluginFolder {
     /// When it cannot be written.
     pub fn put(&self, name: &str, component: &[u8]) -> io::Result<()> {
         let (aside, file) = (self.0.path().join("aside"), self.file(name));
-        fs::create_dir_all(file.parent().unwrap_or(self.path()))?;
+        fs::create_dir_all(file.parent().unwrap_or_else(|| self.path()))?;
         fs::write(&aside, component)?;
         fs::rename(aside, file)
     }

@@ -113,6 +113,7 @@ mod tests {
         SHARED[..2].iter().for_each(|path| write(path, ""));
         write("plugins/build/src/lib.rs", "");
         write("plugins/build/Cargo.toml", "[package]\nname = \"build\"\n");
+        write("plugins/robot/src/lib.rs", "");
         write("plugins/sdk/src/lib.rs", "");
         write("wit/host.wit", "");
         for name in ["b-c", "a"] {
