@@ -47,11 +47,11 @@ impl House {
         settings.notify = notified.url.clone();
         settings.secret = "demo-secret".to_owned();
         settings.start_timeout_secs = 60;
-        // Nobody wants to watch ten seconds of waiting for a file.
-        settings.extra = "[record]\nfile_timeout_secs = 1\n".to_owned();
         settings.media = format!("http = \"{}\"\n", zlm.url());
+        // Nobody wants to watch ten seconds of waiting for a file.
+        let record = place.join("www/record");
         settings.extra =
-            format!("[record]\npath = {:?}\nsweep_interval_secs = 1\n", place.join("www/record"));
+            format!("[record]\npath = {record:?}\nsweep_interval_secs = 1\nfile_timeout_secs = 1\n");
         let gateway = Process::start(binary, &settings, &place).await?;
         zlm.set_hook_base(&format!("http://{}/index/hook", gateway.http));
         zlm.announce().await;
