@@ -197,7 +197,8 @@ async fn it_has_a_bad_line() -> anyhow::Result<()> {
     let (issued, device) = site.online(1, |config| config.speed = 20).await?;
     device.behave(|device| device.lose_incoming = 2);
     let first = play(&site, &issued).await?;
-    assert_eq!(received(&device, "INVITE").len(), 3);
+    // Of the two that were lost one may have been another message.
+    assert!(received(&device, "INVITE").len() >= 2);
     flows(&site, &first, 20).await?;
     device.behave(|device| device.lose_outgoing = 2);
     assert_eq!(stop(&site, &first).await?, "");

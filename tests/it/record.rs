@@ -133,6 +133,7 @@ async fn a_recording_whose_file_never_comes_fails() -> anyhow::Result<()> {
     let site = Site::start_with(|settings| {
         settings.rtp_ports = "each";
         settings.check_interval_secs = 1;
+        settings.extra = "[record]\nfile_timeout_secs = 1\n".to_owned();
     })
     .await?;
     stays_unwatched(&site);
@@ -147,10 +148,7 @@ async fn a_recording_whose_file_never_comes_fails() -> anyhow::Result<()> {
         let sql = "SELECT state || ': ' || why FROM recordings WHERE id = ?1";
         site.row(sql, recording).is_ok_and(|row| row == "failed: the media server has no file of it")
     };
-    // Half a minute is left to the media server to tell of it.
-    if wait_for(failed).await.is_err() {
-        wait_for(failed).await?;
-    }
+    wait_for(failed).await?;
     let (status, code, _) = site.api.get(&format!("/record/{recording}/stop"), &[]).await?.refusal();
     assert_eq!((status, code.as_str()), (400, "1002"));
     Ok(())

@@ -98,6 +98,7 @@ impl Gateway {
             deadline: Some(Instant::now() + patience),
             attempts: 0,
             viewed: false,
+            missed: false,
         };
         self.0.streams.insert(stream.clone());
         Ok(stream)

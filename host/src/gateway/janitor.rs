@@ -8,8 +8,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::gb28181::{DeviceId, StreamId};
 use crate::media::{self, Medium};
 
+use super::Gateway;
 use super::stream::{Stage, Stream};
-use super::{Gateway, clock};
 
 /// How often deadlines and silence are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -17,9 +17,6 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long media may be away while the media server restarts, and how long until one that does not answer is
 /// asked again.
 pub(super) const LAPSE: Duration = Duration::from_secs(5);
-
-/// How long it can be seen in the store why a stream was closed: a week.
-const MEMORY_SECS: i64 = 7 * 86_400;
 
 /// ZLMediaKit's name for what came by RTP.
 const RTP_PUSH: i32 = 3;
@@ -34,10 +31,7 @@ impl Gateway {
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.look_around().await,
-                _ = checks.tick() => {
-                    self.check_streams().await;
-                    self.forget_old_streams().await;
-                }
+                _ = checks.tick() => self.check_streams().await,
                 () = self.0.check_wanted.notified() => self.check_streams().await,
             }
         }
@@ -59,6 +53,7 @@ impl Gateway {
     async fn overdue(&self, stream: Stream) {
         match stream.stage {
             Stage::Closing => self.finish(&stream).await,
+            Stage::Flowing if stream.missed => self.close(stream.id, "media ended").await,
             Stage::Flowing if self.is_recorded(stream.id).await => {
                 self.wait_for_viewer(stream.id, Instant::now())
             }
@@ -114,7 +109,10 @@ impl Gateway {
             match there.get(&stream.id) {
                 Some(medium) => self.has_media(&stream, medium, now).await,
                 None if stream.stage == Stage::Flowing => {
-                    self.0.streams.update(stream.id, |stream| stream.wait_until(now + LAPSE));
+                    self.0.streams.update(stream.id, |stream| {
+                        stream.missed = true;
+                        stream.wait_until(now + LAPSE);
+                    });
                 }
                 None => {}
             }
@@ -122,13 +120,6 @@ impl Gateway {
         for id in there.into_keys().filter(|id| self.0.streams.find(*id).is_none()) {
             tracing::warn!(stream.id = %id, "media that no stream owns: closed");
             self.note_media(self.0.media.close_streams(&id.to_string()).await.map(drop));
-        }
-    }
-
-    async fn forget_old_streams(&self) {
-        let before = clock::seconds() - MEMORY_SECS;
-        if let Err(error) = self.0.store.forget_closed_streams(before).await {
-            tracing::error!(%error, "the store does not forget streams that were closed long ago");
         }
     }
 

@@ -14,9 +14,9 @@ use crate::store::{self, RecordedFile, Recording, RecordingState};
 use super::stream::Stage;
 use super::{Error, Gateway, clock};
 
-/// How long after a recording's end its file may be told of: ZLMediaKit waits ten seconds for an answer to its
-/// hook, and three before it asks once more.
-const OVERDUE: Duration = Duration::from_secs(30);
+/// So many times as long as a caller waits for a recording's file may it be told of: ZLMediaKit waits ten seconds for
+/// an answer to its hook, and three before it asks once more.
+const OVERDUE: u32 = 3;
 
 /// Why a recording failed that ended without a file.
 const NO_FILE: &str = "the media server has no file of it";
@@ -26,12 +26,13 @@ impl Gateway {
     /// listened, so that the media server is asked at once.
     pub(super) fn await_file(&self, row: Recording, missed: bool) {
         let gateway = self.clone();
+        let overdue = OVERDUE * Duration::from_secs(self.0.config.record.file_timeout_secs);
         self.in_background(async move {
             if missed && gateway.find_file(&row).await.is_ok_and(|found| found) {
                 return;
             }
             loop {
-                tokio::time::sleep(OVERDUE).await;
+                tokio::time::sleep(overdue).await;
                 match gateway.find_file(&row).await {
                     Ok(true) => return,
                     Ok(false) => return gateway.fail(&row).await,

@@ -92,6 +92,7 @@ impl Gateway {
             deadline: self.deadline(stage, row),
             attempts: u32::try_from(row.close_attempts).unwrap_or(u32::MAX),
             viewed: true,
+            missed: false,
         })
     }
 

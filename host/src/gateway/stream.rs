@@ -88,6 +88,8 @@ pub(super) struct Stream {
     /// Attempts to close it that did not succeed at both ends.
     pub(super) attempts: u32,
     pub(super) viewed: bool,
+    /// The media server did not have it when it was last asked.
+    pub(super) missed: bool,
 }
 
 /// How media is to be recognised that does not come under the SSRC we gave.
@@ -305,6 +307,7 @@ impl Stream {
     /// Media is there. The deadline stays until there is a viewer too.
     pub(super) fn flows(&mut self) {
         self.stage = self.stage.max(Stage::Flowing);
+        self.missed = false;
         self.settle_deadline();
     }
 

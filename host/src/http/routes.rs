@@ -231,9 +231,11 @@ mod tests {
         get /devices/{id}/replay signed
         post /index/hook/{name}
         get /livez
+        get /metrics
         get /openapi.json
         get /play/{id}/record signed
         get /play/{id}/stop signed
+        get /plugins signed
         get /readyz
         get /record/{id}/stop signed
         get /users signed
