@@ -93,3 +93,48 @@ impl Verdict {
         Self::Refuse(Refusal { status, reason: reason.into() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{answered, registration};
+
+    const STATES: [NonceState; 4] =
+        [NonceState::Fresh, NonceState::Replayed, NonceState::Stale, NonceState::Unknown];
+
+    fn proved(request: &Registration) -> bool {
+        let right = |_: DigestInput<'_>, response: &str| Ok(response == "r");
+        request.is_proved_by(Credential::stand_in(&right)).unwrap()
+    }
+
+    #[test]
+    fn only_a_fresh_nonce_for_our_realm_proves() {
+        assert_eq!(STATES.map(|state| proved(&answered(state))), [true, false, false, false]);
+        assert!(!proved(&registration()));
+        assert!(!proved(&Registration { realm: "other".into(), ..answered(NonceState::Fresh) }));
+    }
+
+    #[test]
+    fn a_device_whose_nonce_was_not_fresh_is_told_so() {
+        let stale = |request: &Registration| match request.challenge() {
+            Verdict::Challenge(challenges) => challenges[0].stale,
+            Verdict::Admit | Verdict::Refuse(_) => unreachable!("it is a challenge"),
+        };
+        assert_eq!(STATES.map(|state| stale(&answered(state))), [false, true, true, true]);
+        assert!(!stale(&registration()));
+    }
+
+    #[test]
+    fn what_cannot_be_computed_says_why() {
+        let unusable = |change: fn(&mut Digest)| {
+            let mut request = answered(NonceState::Fresh);
+            request.digest.as_mut().map(change);
+            request.digest_input().err()
+        };
+        assert_eq!(registration().digest_input(), Err(Unusable::Missing));
+        assert_eq!(unusable(|digest| digest.algorithm = Some("MD4".into())), Some(Unusable::Algorithm));
+        assert_eq!(unusable(|digest| digest.qop = Some("auth".into())), Some(Unusable::Qop));
+        assert_eq!(unusable(|digest| digest.qop = Some(String::new())), None);
+        assert_eq!(unusable(|digest| digest.algorithm = None), None);
+    }
+}
