@@ -128,7 +128,9 @@ mod tests {
     fn what_cannot_be_computed_says_why() {
         let unusable = |change: fn(&mut Digest)| {
             let mut request = answered(NonceState::Fresh);
-            request.digest.as_mut().map(change);
+            if let Some(digest) = &mut request.digest {
+                change(digest);
+            }
             request.digest_input().err()
         };
         assert_eq!(registration().digest_input(), Err(Unusable::Missing));
