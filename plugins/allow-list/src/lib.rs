@@ -1,8 +1,7 @@
 //! Who may register: devices with the right password that an operator has approved. Others wait.
 //!
-//! A device is approved by its id or the first digits of it in `[plugins.config.allow-list] allow`, or by the value
-//! `yes` under `approved/<id>` in the plugin's own store, which an operator writes by the API:
-//! `GET /plugins/allow-list/kv/set?name=approved/<id>&value=yes`. Who waits stands there under `waiting/<id>`.
+//! The operator's yes is the device's id, or its first digits with `*` behind, in `[plugins.config.allow-list] allow`.
+//! Who waits is named in the log once, with the address it comes from.
 
 mod policy;
 

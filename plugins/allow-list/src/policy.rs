@@ -1,6 +1,6 @@
 //! The decisions.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sluice_sdk::{
     Auth, Credential, Policy,
     auth::{Registration, Verdict},
@@ -10,26 +10,15 @@ use sluice_sdk::{
 /// How many devices are remembered as waiting. Whoever invents ids must not fill the plugin's store.
 const WAITING: usize = 500;
 
-/// The names of those that wait, oldest first, as a JSON list.
+/// Where the ids of those that wait are kept, oldest first, as a JSON list.
 const QUEUE: &str = "waiting";
 
 /// `[plugins.config.allow-list]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AllowList {
-    /// Ids that need no approval, or their first digits with `*` behind.
+    /// Ids that are approved, or their first digits with `*` behind.
     allow: Vec<String>,
-}
-
-/// A device that waits, as the operator sees it.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Waiting {
-    source: String,
-    user_agent: Option<String>,
-    /// Whether it has shown the password that it was issued; one that was never issued cannot.
-    proved: bool,
-    /// Unix seconds of its last attempt.
-    time: u64,
 }
 
 impl Policy for AllowList {
@@ -58,52 +47,43 @@ impl Auth for AllowList {
             Some(credential) => request.is_proved_by(credential)?,
             None => false,
         };
-        if self.is_approved(&request.device)? {
+        if self.is_approved(&request.device) {
             return Ok(if proved { Verdict::Admit } else { Verdict::refuse(403, "Forbidden") });
         }
-        wait(request, proved)?;
+        note_waiting(request)?;
         Ok(Verdict::refuse(403, "Waiting For Approval"))
     }
 }
 
 impl AllowList {
-    fn is_approved(&self, device: &str) -> Result<bool, String> {
-        let named = |entry: &String| match entry.strip_suffix('*') {
+    fn is_approved(&self, device: &str) -> bool {
+        self.allow.iter().any(|entry| match entry.strip_suffix('*') {
             Some(beginning) => device.starts_with(beginning),
             None => device == entry,
-        };
-        Ok(self.allow.iter().any(named)
-            || kv::read(&format!("approved/{device}"))?.as_deref() == Some(b"yes"))
+        })
     }
 }
 
-/// Remembers that a device waits. What is not an id is not remembered.
-fn wait(request: &Registration, proved: bool) -> Result<(), String> {
+/// Tells the operator of a device that waits, once. What is no id is not worth a word.
+fn note_waiting(request: &Registration) -> Result<(), String> {
     let device = &request.device;
     if device.len() > 20 || !device.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(());
     }
-    let queue = kv::read(QUEUE)?.unwrap_or_default();
-    let mut queue: Vec<String> = serde_json::from_slice(&queue).unwrap_or_default();
-    if !queue.contains(device) {
-        log::info(&format!("{device} waits for approval, from {}", request.source));
-        queue.push(device.clone());
-        if queue.len() > WAITING {
-            kv::forget(&format!("waiting/{}", queue.remove(0)))?;
-        }
-        kv::write(QUEUE, &json(&queue)?)?;
+    let mut queue = waiting()?;
+    if queue.contains(device) {
+        return Ok(());
     }
-    let waiting = Waiting {
-        source: request.source.clone(),
-        user_agent: request.user_agent.clone(),
-        proved,
-        time: sluice_sdk::now() / 1000,
-    };
-    kv::write(&format!("waiting/{device}"), &json(&waiting)?)
+    log::info(&format!("{device} waits for approval, from {}", request.source));
+    queue.push(device.clone());
+    let excess = queue.len().saturating_sub(WAITING);
+    let kept = serde_json::to_vec(&queue[excess..]).map_err(|error| error.to_string())?;
+    kv::write(QUEUE, &kept)
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(value).map_err(|error| error.to_string())
+fn waiting() -> Result<Vec<String>, String> {
+    let queue = kv::read(QUEUE)?.unwrap_or_default();
+    Ok(serde_json::from_slice(&queue).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -113,7 +93,6 @@ mod tests {
         DigestInput,
         auth::{Digest, NonceState},
         samples::{answered, registration},
-        testing::set_now,
     };
 
     const ID: &str = "37070000081118000001";
@@ -131,7 +110,6 @@ mod tests {
     }
 
     fn register(policy: &AllowList, device: &str, response: &str) -> Verdict {
-        set_now(1_618_043_462_000);
         policy.register(&request(device, response), Some(Credential::stand_in(&judge))).unwrap()
     }
 
@@ -141,13 +119,10 @@ mod tests {
 
     #[test]
     fn a_device_waits_until_the_operator_says_yes() {
-        let policy = AllowList::default();
-        assert_eq!(register(&policy, ID, "right"), waits());
-        let waiting = kv::read(&format!("waiting/{ID}")).unwrap().unwrap();
-        let expected =
-            Waiting { source: "192.0.2.7:5060".into(), user_agent: None, proved: true, time: 1_618_043_462 };
-        assert_eq!(serde_json::from_slice::<Waiting>(&waiting).unwrap(), expected);
-        kv::write(&format!("approved/{ID}"), b"yes").unwrap();
+        assert_eq!(register(&AllowList::default(), ID, "right"), waits());
+        assert_eq!(register(&AllowList::default(), ID, "right"), waits());
+        assert_eq!(waiting(), Ok(vec![ID.to_owned()]));
+        let policy = AllowList { allow: vec![ID.into()] };
         assert_eq!(register(&policy, ID, "right"), Verdict::Admit);
     }
 
@@ -176,10 +151,9 @@ mod tests {
         for number in 0..=WAITING {
             assert_eq!(register(&policy, &format!("{number:020}"), "wrong"), waits());
         }
-        assert_eq!(kv::read("waiting/00000000000000000000"), Ok(None));
-        assert!(kv::read("waiting/00000000000000000001").unwrap().is_some());
         register(&policy, "no id/at all", "wrong");
-        assert_eq!(kv::read("waiting/no id/at all"), Ok(None));
+        let waiting = waiting().unwrap();
+        assert_eq!((waiting.len(), &*waiting[0]), (WAITING, "00000000000000000001"));
     }
 
     #[test]
