@@ -196,13 +196,16 @@ impl Sweep<'_> {
     }
 
     fn recording(&self, row: &Recording) -> cleanup::Recording {
-        let path = self.place(row).map(|place| place.path().to_string_lossy().into_owned());
+        let place = self.place(row).ok();
+        let below = place.as_ref().map(|place| place.path().to_string_lossy().into_owned());
+        // Of a file whose hook was lost the media server tells only the name.
+        let measured = place.filter(|_| row.file.size == 0).and_then(|place| self.folder.size(&place));
         cleanup::Recording {
             id: row.id.clone(),
             stream: row.stream.clone(),
             channel: row.channel.clone(),
-            path: path.unwrap_or_else(|_| row.file.path.clone()),
-            size: unsigned(row.file.size),
+            path: below.unwrap_or_else(|| row.file.path.clone()),
+            size: measured.unwrap_or_else(|| unsigned(row.file.size)),
             start: unsigned(row.file.start),
             // A media server whose clock stood at 1970 has written no old file.
             end: unsigned(row.file.end.max(row.started)),

@@ -96,6 +96,14 @@ impl RecordFolder {
         Ok(Place { folders, file })
     }
 
+    /// Bytes of a file; none where there is no such regular file.
+    pub fn size(&self, place: &Place) -> Option<u64> {
+        let folder = self.walk(&place.folders).ok()??;
+        let found = statat(&folder, &place.file, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        u64::try_from(found.st_size).ok().filter(|_| is_file)
+    }
+
     /// Deletes a file; the bytes that it held, none if it was gone already.
     ///
     /// # Errors

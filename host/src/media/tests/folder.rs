@@ -60,6 +60,11 @@ fn a_file_goes_and_gives_its_bytes_back() {
     let fixture = Fixture::new();
     let file = fixture.in_day("b.mp4");
     fs::write(&file, "1234567").unwrap();
+    let size = |file: &Path| fixture.record.size(&fixture.place(file).unwrap());
+    assert_eq!(
+        (size(&file), size(&fixture.in_day("c.mp4")), size(&fixture.in_day(""))),
+        (Some(7), None, None)
+    );
     assert_eq!(fixture.delete(&file), Ok(7));
     assert!(!file.exists());
     assert_eq!(fixture.delete(&file), Ok(0), "gone already");
