@@ -88,7 +88,8 @@ impl Settings {
             self;
         let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
-        let cache = folder.join("plugin-cache");
+        // Shared by all sites, beside the components: compiling them takes longer than most tests.
+        let cache = self.plugins.with_file_name("plugin-cache");
         format!(
             "mode = \"{mode}\"\n\
              [platform]\nadopt_channels = {}\ntimezone = \"{}\"\n\
