@@ -11,6 +11,7 @@ use crate::gb28181::StreamId;
 use crate::media;
 use crate::store::{self, RecordedFile, Recording, RecordingState};
 
+use super::janitor::LAPSE;
 use super::stream::Stage;
 use super::{Error, Gateway, clock};
 
@@ -23,13 +24,16 @@ const NO_FILE: &str = "the media server has no file of it";
 
 impl Gateway {
     /// Sees to it that an ended recording gets its file, or fails. `missed`: the hook may have come while nobody
-    /// listened, so that the media server is asked at once.
-    pub(super) fn await_file(&self, row: Recording, missed: bool) {
+    /// listened, so that the media server is asked after that time, and not only when the file is overdue.
+    pub(super) fn await_file(&self, row: Recording, missed: Option<Duration>) {
         let gateway = self.clone();
         let overdue = OVERDUE * Duration::from_secs(self.0.config.record.file_timeout_secs);
         self.in_background(async move {
-            if missed && gateway.find_file(&row).await.is_ok_and(|found| found) {
-                return;
+            if let Some(soon) = missed {
+                tokio::time::sleep(soon).await;
+                if gateway.find_file(&row).await.is_ok_and(|found| found) {
+                    return;
+                }
             }
             loop {
                 tokio::time::sleep(overdue).await;
@@ -44,10 +48,10 @@ impl Gateway {
         });
     }
 
-    /// A stream is closed: what was recorded of it has ended too.
+    /// A stream is closed: what was recorded of it has ended too, perhaps long ago.
     pub(super) async fn await_file_of(&self, id: StreamId) {
         if let Ok(Some(row)) = self.0.store.recording_of(id.to_string()).await {
-            self.await_file(row, false);
+            self.await_file(row, Some(LAPSE));
         }
     }
 
@@ -63,7 +67,7 @@ impl Gateway {
             if let Err(error) = gateway.end_recording(&row).await {
                 tracing::warn!(recording.id = row.id, %error, "a recording could not be ended");
             }
-            gateway.await_file(row, true);
+            gateway.await_file(row, Some(Duration::ZERO));
         });
     }
 

@@ -113,7 +113,7 @@ impl Gateway {
         let gateway = self.clone();
         let ending = self.0.tasks.spawn(async move {
             gateway.end_recording(&row).await?;
-            gateway.await_file(row, false);
+            gateway.await_file(row, None);
             Ok::<(), Error>(())
         });
         ending.await.map_err(|error| Error::Internal(error.to_string()))??;
@@ -166,7 +166,7 @@ impl Gateway {
         if let Err(error) = self.end_recording(row).await {
             tracing::warn!(recording.id = row.id, %error, "a recording could not be ended at its limit");
         }
-        self.await_file(row.clone(), false);
+        self.await_file(row.clone(), None);
     }
 
     /// Whether a file of the stream is being written. A store that cannot say keeps nothing alive.
