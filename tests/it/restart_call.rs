@@ -1,8 +1,9 @@
 //! The gateway is killed while a stream is being opened. Whoever asked got no answer, so that nobody wants the
 //! stream: whatever the device does afterwards, it is ended.
 
-use sluice_tests::device::DeviceEvent;
+use sluice_tests::device::{Answer, DeviceEvent};
 use sluice_tests::media::Fault;
+use sluice_tests::sip::Message;
 
 use crate::live_steps::received;
 use crate::scene::{CASES, Scene};
@@ -83,7 +84,7 @@ async fn killed_and_the_200_comes_meanwhile() -> anyhow::Result<()> {
         let call_id = scene.invite().await?;
         scene.kill().await?;
         scene.device.hold_answers(false);
-        scene.device.wait_for(is_200).await?;
+        scene.device.wait_for(|event| is_answer(event, 200)).await?;
         scene.open().await?;
         is_acknowledged_and_ended(&scene, &call_id).await?;
         scene.ends().await?;
@@ -132,17 +133,16 @@ async fn killed_and_the_device_refuses_meanwhile() -> anyhow::Result<()> {
     for case in CASES {
         let mut scene = Scene::set(case).await?;
         scene.device.hold_answers(true);
-        scene.device.behave(|device| device.answer = sluice_tests::device::Answer::Refuse(486));
+        scene.device.behave(|device| device.answer = Answer::Refuse(486));
         scene.invite().await?;
         scene.kill().await?;
         scene.device.hold_answers(false);
-        let refused = |event: &DeviceEvent| matches!(event, DeviceEvent::Sent { message } if message.status() == Some(486));
-        scene.device.wait_for(refused).await?;
+        scene.device.wait_for(|event| is_answer(event, 486)).await?;
         scene.open().await?;
         scene.sees("ACK").await?;
         scene.is_over().await?;
         assert_eq!(received(&scene.device, "BYE"), []);
-        scene.device.behave(|device| device.answer = sluice_tests::device::Answer::Accept);
+        scene.device.behave(|device| device.answer = Answer::Accept);
         scene.ends().await?;
     }
     Ok(())
@@ -187,7 +187,7 @@ async fn a_200_to_no_question_of_ours_is_not_answered() -> anyhow::Result<()> {
     let stream = scene.flowing().await?;
     let invite = received(&scene.device, "INVITE").remove(0);
     scene.restart().await?;
-    let mut answer = sluice_tests::sip::Message::response(&invite, 200);
+    let mut answer = Message::response(&invite, 200);
     answer.set("To", format!("{};tag=stranger", answer.header("To").unwrap_or_default()));
     scene.device.send_raw(&answer.to_bytes()).await?;
     scene.goes_on(&stream).await?;
@@ -195,9 +195,12 @@ async fn a_200_to_no_question_of_ours_is_not_answered() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_200(event: &DeviceEvent) -> bool {
-    matches!(event, DeviceEvent::Sent { message }
-        if message.status() == Some(200) && message.cseq().is_some_and(|(_, method)| method == "INVITE"))
+/// Whether the device has answered its INVITE so.
+fn is_answer(event: &DeviceEvent, status: u16) -> bool {
+    let answers = |message: &Message| {
+        message.status() == Some(status) && message.cseq().is_some_and(|(_, method)| method == "INVITE")
+    };
+    matches!(event, DeviceEvent::Sent { message } if answers(message))
 }
 
 async fn is_acknowledged_and_ended(scene: &Scene, call_id: &str) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Media flows, and the gateway is killed, or the media server with it, or the device: what still flows goes on,
 //! what does not is ended.
 
-use sluice_tests::device::DeviceEvent;
+use sluice_tests::device::{DeviceEvent, SsrcLine};
 
 use crate::live_steps::received;
 use crate::scene::{CASES, Case, Scene};
@@ -26,13 +26,8 @@ async fn killed_and_the_device_hangs_up_meanwhile() -> anyhow::Result<()> {
     for case in CASES {
         let mut scene = Scene::set(case).await?;
         scene.flowing().await?;
-        let call_id = scene.call().await?;
         scene.kill().await?;
-        scene.device.behave(|device| device.lose_outgoing = u32::MAX);
-        let hung_up = scene.device.hang_up(&call_id);
-        // It says so again and again, to nobody.
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(100), hung_up).await.is_err());
-        scene.device.behave(|device| device.lose_outgoing = 0);
+        scene.hangs_up_unheard().await?;
         scene.open().await?;
         scene.device.wait_for(|event| matches!(event, DeviceEvent::Bye { status: Some(481), .. })).await?;
         scene.ends().await?;
@@ -107,7 +102,7 @@ async fn both_are_restarted_and_media_comes_under_another_ssrc() -> anyhow::Resu
         scene.device.behave(|device| {
             device.rtp_ssrc = Some(FOREIGN);
             if named {
-                device.ssrc_line = sluice_tests::device::SsrcLine::Other(format!("{FOREIGN:010}"));
+                device.ssrc_line = SsrcLine::Other(format!("{FOREIGN:010}"));
             }
         });
         let stream = scene.flowing().await?;

@@ -45,14 +45,10 @@ async fn a_file_that_was_told_of_meanwhile_is_found() -> anyhow::Result<()> {
         let receiver = Notified::start().await?;
         let mut scene = Scene::set_with(case, |settings| settings.notify.clone_from(&receiver.url)).await?;
         let (stream, recording) = recorded(&scene).await?;
-        let call_id = scene.call().await?;
         scene.kill().await?;
-        scene.device.behave(|device| device.lose_outgoing = u32::MAX);
-        let hung_up = scene.device.hang_up(&call_id);
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(100), hung_up).await.is_err());
+        scene.hangs_up_unheard().await?;
         let lost = scene.house.zlm.wait_hook("on_record_mp4", |body| body["stream"] == stream).await?;
         assert_eq!(lost.status, None);
-        scene.device.behave(|device| device.lose_outgoing = 0);
         scene.open().await?;
 
         let told = receiver.wait("records.stop", &[("stream", &stream), ("order", "7")]).await?;

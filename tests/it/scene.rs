@@ -1,9 +1,13 @@
 //! One stream of one camera, in whose life the gateway is killed.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use sluice_tests::device::{Device, DeviceEvent};
+use sluice_tests::sip::Message;
 use sluice_tests::site::{Process, Settings, wait_for};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::house::{House, online, play, stop};
 use crate::live_steps::received;
@@ -14,6 +18,9 @@ pub(crate) const CASES: [Case; 3] = [
     Case { kind: Kind::Live, ports: "each" },
     Case { kind: Kind::Playback, ports: "single" },
 ];
+
+/// What a playback shows: an hour of 2026-11-21.
+const PERIOD: [(&str, &str); 2] = [("start", "1795226400"), ("end", "1795230000")];
 
 /// How a stream is opened.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +73,7 @@ impl Scene {
             Kind::Live => play(&self.process, &self.channel).await,
             Kind::Playback => {
                 let path = format!("/devices/{}/replay", self.channel);
-                let period = [("start", "1795226400"), ("end", "1795230000")];
-                let stream = self.process.api.get(&path, &period).await?.ok()?;
+                let stream = self.process.api.get(&path, &PERIOD).await?.ok()?;
                 Ok(stream["ssrc"].as_str().context("a stream id")?.to_owned())
             }
         }
@@ -78,9 +84,8 @@ impl Scene {
         let (api, channel, kind) = (self.process.api.clone(), self.channel.clone(), self.case.kind);
         tokio::spawn(async move {
             let call = if kind == Kind::Live { "play" } else { "replay" };
-            let period = [("start", "1795226400"), ("end", "1795230000")];
             // Nobody hears the answer.
-            let _ = api.get(&format!("/devices/{channel}/{call}"), &period).await;
+            let _ = api.get(&format!("/devices/{channel}/{call}"), &PERIOD).await;
         })
     }
 
@@ -151,8 +156,20 @@ impl Scene {
 
     /// Waits until the device has seen a request of that method, answered or not.
     pub(crate) async fn sees(&self, method: &'static str) -> anyhow::Result<()> {
-        let seen = |event: &DeviceEvent| matches!(event, DeviceEvent::Received { message } if message.status().is_none() && message.method() == method);
+        let asks = |message: &Message| message.status().is_none() && message.method() == method;
+        let seen = |event: &DeviceEvent| matches!(event, DeviceEvent::Received { message } if asks(message));
         self.device.wait_for(seen).await?;
+        Ok(())
+    }
+
+    /// The device ends its call, and nobody hears of it.
+    pub(crate) async fn hangs_up_unheard(&self) -> anyhow::Result<()> {
+        let call_id = self.call().await?;
+        self.device.behave(|device| device.lose_outgoing = u32::MAX);
+        // It would say so for half a minute.
+        let unheard = timeout(Duration::from_millis(100), self.device.hang_up(&call_id)).await;
+        anyhow::ensure!(unheard.is_err(), "somebody answered: {unheard:?}");
+        self.device.behave(|device| device.lose_outgoing = 0);
         Ok(())
     }
 
