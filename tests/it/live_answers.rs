@@ -6,7 +6,8 @@ use sluice_tests::device::{Answer, Device, DeviceEvent};
 use sluice_tests::site::{Issued, Site};
 
 use crate::live_steps::{
-    State, flows, hung_up, invited, last_stream, over, play, play_in_vain, reaches, received, state_of, stop,
+    State, flows, hung_up, invited, last_stream, over, play, play_in_vain, reaches, received, state_of,
+    stays_unwatched, stop,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,6 +195,7 @@ async fn its_200_comes_again_since_the_ack_was_lost() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_has_a_bad_line() -> anyhow::Result<()> {
     let site = Site::start_with(|settings| settings.invite_timeout_secs = 15).await?;
+    stays_unwatched(&site);
     let (issued, device) = site.online(1, |config| config.speed = 20).await?;
     device.behave(|device| device.lose_incoming = 2);
     let first = play(&site, &issued).await?;
