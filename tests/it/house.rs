@@ -1,10 +1,12 @@
 //! A gateway whose process ends and starts again, and all that outlives it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use sluice_tests::device::{Device, DeviceConfig};
 use sluice_tests::media::{FakeZlm, ZlmConfig};
+use sluice_tests::random;
 use sluice_tests::site::{Process, Settings};
 use tempfile::TempDir;
 
@@ -22,11 +24,18 @@ impl House {
     /// Starts a gateway for the first time; from then on it always takes the same ports.
     pub(crate) async fn start(change: impl FnOnce(&mut Settings)) -> anyhow::Result<(Self, Process)> {
         let zlm = FakeZlm::start(ZlmConfig {
+            address: random::address(),
             hook_query: Some("token=hook-token".to_owned()),
+            // Its patience for media is longer than a restart of the gateway takes on a busy machine.
+            speed: 3,
             ..Default::default()
         });
         let zlm = zlm.await.context("the media server does not start")?;
         let mut settings = Settings::new(&zlm)?;
+        let any = SocketAddr::from((random::address(), 0)).to_string();
+        settings.http.clone_from(&any);
+        settings.udp.clone_from(&any);
+        settings.tcp = any;
         change(&mut settings);
         let mut house = Self { zlm, settings, folder: tempfile::tempdir()?, binary: binary::gateway()? };
         let process = house.open().await?;

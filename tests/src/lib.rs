@@ -9,7 +9,8 @@
 //! | [`policy`] | a folder of components, to be changed while a gateway watches it |
 //! | [`site`] | a gateway with a media server and a caller: in process, or as a process to be killed |
 //!
-//! The simulators use none of the gateway's code. Every socket is bound to port 0 of 127.0.0.1.
+//! The simulators use none of the gateway's code. Every socket is bound to port 0 of a
+//! loopback address.
 //!
 //! ```no_run
 //! use sluice_tests::device::{DeviceConfig, DeviceEvent};
@@ -38,7 +39,7 @@ pub mod digest;
 pub mod journal;
 pub mod media;
 pub mod policy;
-mod random;
+pub mod random;
 pub mod rtp;
 pub mod sip;
 pub mod site;

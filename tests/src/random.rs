@@ -1,4 +1,7 @@
-//! Tokens and numbers that differ from run to run.
+//! Tokens, numbers and addresses that differ from run to run.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// `bytes` random bytes as lower-case hex.
 pub(crate) fn token(bytes: usize) -> String {
@@ -17,6 +20,15 @@ pub(crate) fn number() -> u32 {
 /// A Call-ID, tag or branch suffix.
 pub(crate) fn id() -> String {
     token(8)
+}
+
+/// A loopback address of its own for somebody who restarts: whatever runs beside it, its ports are free then.
+/// A free port of 127.0.0.1 may be another's as soon as it is let go of.
+pub fn address() -> Ipv4Addr {
+    static TAKEN: AtomicU8 = AtomicU8::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let number = TAKEN.fetch_add(1, Ordering::Relaxed) % 250;
+    Ipv4Addr::new(127, 64 + high % 128, low, number + 1)
 }
 
 fn fill(buffer: &mut [u8]) {

@@ -1,5 +1,6 @@
 //! What a server is made from.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// What a server is made from.
@@ -9,6 +10,8 @@ pub struct ZlmConfig {
     pub secret: String,
     /// `general.mediaServerId`.
     pub server_id: String,
+    /// Where it listens.
+    pub address: Ipv4Addr,
     /// Where hooks go: `<base>/<hook>`. `None`: nowhere, and every one counts as accepted.
     pub hook_base: Option<String>,
     /// A query for every hook, such as `token=…`.
@@ -25,6 +28,7 @@ impl Default for ZlmConfig {
         Self {
             secret: "dummy-secret".to_owned(),
             server_id: "zlm-test-1".to_owned(),
+            address: Ipv4Addr::LOCALHOST,
             hook_base: None,
             hook_query: None,
             speed: 20,
@@ -38,6 +42,7 @@ impl std::fmt::Debug for ZlmConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ZlmConfig")
             .field("server_id", &self.server_id)
+            .field("address", &self.address)
             .field("hook_base", &self.hook_base)
             .field("speed", &self.speed)
             .finish_non_exhaustive()

@@ -94,10 +94,10 @@ struct Process {
 }
 
 impl FakeZlm {
-    /// Starts a server on free ports of 127.0.0.1. `on_server_started` is sent if there is where to.
+    /// Starts a server on free ports of its address. `on_server_started` is sent if there is where to.
     pub async fn start(config: ZlmConfig) -> Result<Self, StartError> {
-        let http = receive::bind_tcp(0)?;
-        let rtp = Pair::bind(0).await?;
+        let http = receive::bind_tcp(config.address, 0)?;
+        let rtp = Pair::bind(config.address, 0).await?;
         let (http_port, rtp_port) = (http.local_addr()?.port(), rtp.port);
         let temporary = if config.record_root.is_none() { Some(tempfile::tempdir()?) } else { None };
         let own = temporary.as_ref().map(|folder| folder.path().to_owned());
@@ -108,9 +108,9 @@ impl FakeZlm {
         Ok(zlm)
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://<address>:<port>`.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http_port)
+        format!("http://{}:{}", self.core.config.address, self.http_port)
     }
 
     /// The API's secret.
@@ -120,7 +120,7 @@ impl FakeZlm {
 
     /// The single RTP port, UDP and TCP.
     pub fn rtp_address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.rtp_port))
+        SocketAddr::from((self.core.config.address, self.rtp_port))
     }
 
     /// The folder that recordings go to.
@@ -281,8 +281,8 @@ impl FakeZlm {
 
     async fn restart_as(&self, announced: bool) -> Result<(), StartError> {
         self.kill().await;
-        let http = receive::bind_tcp(self.http_port)?;
-        let rtp = Pair::bind(self.rtp_port).await?;
+        let http = receive::bind_tcp(self.core.config.address, self.http_port)?;
+        let rtp = Pair::bind(self.core.config.address, self.rtp_port).await?;
         self.boot(http, rtp, announced).await
     }
 

@@ -24,10 +24,10 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Binds both; port 0 takes any number that both have free.
-    pub(super) async fn bind(port: u16) -> io::Result<Self> {
+    pub(super) async fn bind(address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..if port == 0 { 32 } else { 1 } {
-            match Self::try_bind(port).await {
+            match Self::try_bind(address, port).await {
                 Ok(pair) => return Ok(pair),
                 Err(error) => last = error,
             }
@@ -35,18 +35,18 @@ impl Pair {
         Err(last)
     }
 
-    async fn try_bind(port: u16) -> io::Result<Self> {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let address = udp.local_addr()?;
-        Ok(Self { udp, tcp: bind_tcp(address.port())?, port: address.port() })
+    async fn try_bind(address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let udp = UdpSocket::bind((address, port)).await?;
+        let port = udp.local_addr()?.port();
+        Ok(Self { udp, tcp: bind_tcp(address, port)?, port })
     }
 }
 
 /// A TCP socket that holds its port but refuses connections until it listens.
-pub(super) fn bind_tcp(port: u16) -> io::Result<TcpSocket> {
+pub(super) fn bind_tcp(address: Ipv4Addr, port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.bind(SocketAddr::from((address, port)))?;
     Ok(socket)
 }
 

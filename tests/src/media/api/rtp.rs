@@ -27,7 +27,7 @@ pub(super) async fn open(core: &Arc<Core>, params: &Params) -> Answer {
         return Err(Failure::new(-300, "This stream already exists"));
     }
     let wanted = params.number("port").unwrap_or(0);
-    let (pair, rtcp) = bind(wanted).await?;
+    let (pair, rtcp) = bind(core.config.address, wanted).await?;
     let port = pair.port;
     let server = start(core, params, &key, pair, rtcp)
         .map_err(|error| Failure { code: -400, message: error.to_string() })?;
@@ -104,17 +104,17 @@ fn key(params: &Params) -> Key {
 }
 
 /// The port pair of a server, even as RTP ports are, with the next port for RTCP.
-async fn bind(port: u16) -> Result<(Pair, UdpSocket), Failure> {
+async fn bind(address: Ipv4Addr, port: u16) -> Result<(Pair, UdpSocket), Failure> {
     for _ in 0..if port == 0 { 256 } else { 1 } {
-        let Ok(pair) = Pair::bind(port).await else { continue };
+        let Ok(pair) = Pair::bind(address, port).await else { continue };
         if port == 0 && !pair.port.is_multiple_of(2) {
             continue;
         }
-        if let Ok(rtcp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, pair.port.wrapping_add(1))).await {
+        if let Ok(rtcp) = UdpSocket::bind((address, pair.port.wrapping_add(1))).await {
             return Ok((pair, rtcp));
         }
     }
-    let message = format!("创建rtp端口 127.0.0.1:{port} 失败:address already in use");
+    let message = format!("创建rtp端口 {address}:{port} 失败:address already in use");
     Err(Failure { code: -400, message })
 }
 
