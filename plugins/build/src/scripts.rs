@@ -51,7 +51,9 @@ fn python(root: &Path, target: &Path, folder: &Path) -> Result<PathBuf> {
         "--stub-wasi",
         "policy",
     ]);
-    run(tool.arg("--python-path").arg(&source).arg("--output").arg(&component))?;
+    tool.arg("--python-path").arg(&source).arg("--output").arg(&component);
+    // Nothing is to be left beside the sources.
+    run(tool.env("PYTHONDONTWRITEBYTECODE", "1"))?;
     Ok(component)
 }
 
