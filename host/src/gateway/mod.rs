@@ -24,6 +24,7 @@
 //! | `janitor` | silence, deadlines, and the comparison with the media server |
 //! | `outbound` | requests to devices |
 //! | `policy` | the plugins, as operators see and move them |
+//! | `memory` | what plugins remember, over restarts |
 //! | `measure` | what is counted |
 //! | `resume` | what was there when the gateway last ran |
 //! | `reopen` | its streams among that |
@@ -43,6 +44,7 @@ mod janitor;
 mod live;
 mod lost;
 mod measure;
+mod memory;
 mod outbound;
 mod permit;
 mod playback;
@@ -115,6 +117,8 @@ struct Inner {
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,
     events: event::Outbox,
+    /// Held while what plugins stored is written, which waits for the disk.
+    remembering: tokio::sync::Mutex<()>,
     /// Asks the janitor to compare streams and media server now.
     check_wanted: Notify,
     /// Work that outlives the message or call that began it.

@@ -56,14 +56,17 @@ impl Gateway {
         incoming: mpsc::Receiver<Incoming>,
     ) -> Result<Self, Error> {
         let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
+        gateway.resume_memories().await?;
         gateway.resume_devices().await?;
         gateway.resume_streams().await?;
         gateway.resume_recordings().await?;
         gateway.start_senders().await?;
         let (answering, keeping, sweeping) = (gateway.clone(), gateway.clone(), gateway.clone());
+        let remembering = gateway.clone();
         gateway.in_background(async move { answering.answer_all(incoming).await });
         gateway.in_background(async move { keeping.keep_house().await });
         gateway.in_background(async move { sweeping.sweep_regularly().await });
+        gateway.in_background(async move { remembering.remember_regularly().await });
         Ok(gateway)
     }
 
@@ -73,6 +76,9 @@ impl Gateway {
         self.0.tasks.close();
         if timeout(FAREWELL, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("stopped before all work was done; the next start takes it up");
+        }
+        if let Err(error) = self.remember().await {
+            tracing::error!(%error, "what plugins stored last is lost");
         }
         self.0.store.close().await;
     }
@@ -129,6 +135,7 @@ impl Inner {
             streams: Streams::default(),
             sweeps: Sweeps::default(),
             check_wanted: Notify::new(),
+            remembering: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

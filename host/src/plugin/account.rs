@@ -1,7 +1,6 @@
-//! What is kept of a plugin beside its instances: its memory, its log quota, its faults and its figures.
+//! What is kept of a plugin beside its instances: its log quota, its faults and its figures.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -14,6 +13,7 @@ use super::{
     figures::{Figures, Meters},
     health::Health,
     limits::{date, now},
+    memory::{Memory, ValueError},
 };
 
 /// One plugin's account. It outlives its instances.
@@ -28,8 +28,7 @@ pub(super) struct Account {
 /// What outlives the plugin's replacement by another version too.
 struct Books {
     meters: Meters,
-    /// Locked for one look-up; every worker may write.
-    kv: Mutex<Kv>,
+    memory: Memory,
     /// Locked for one count.
     lines: Mutex<Quota>,
     /// Locked when a call has failed.
@@ -38,10 +37,10 @@ struct Books {
 
 impl Account {
     /// `slots` is how many instances may work side by side.
-    pub(super) fn new(plugin: &str, slots: usize) -> Self {
+    pub(super) fn new(plugin: &str, slots: usize, memory: Memory) -> Self {
         let books = Books {
             meters: Meters::new(slots),
-            kv: Mutex::default(),
+            memory,
             lines: Mutex::new(Quota::new(now())),
             last_error: Mutex::default(),
         };
@@ -146,15 +145,15 @@ impl Account {
     }
 
     pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
-        lock(&self.books.kv).values.get(name).cloned()
+        self.books.memory.read(name)
     }
 
-    pub(super) fn write(&self, name: String, value: Option<Vec<u8>>) -> Result<(), String> {
-        lock(&self.books.kv).write(name, value)
+    pub(super) fn write(&self, name: String, value: Option<Vec<u8>>) -> Result<(), ValueError> {
+        self.books.memory.write(name, value)
     }
 }
 
-/// A lock whose holder panicked still guards plain numbers and bytes, which are whole at every step.
+/// A lock whose holder panicked still guards plain numbers, which are whole at every step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -166,47 +165,6 @@ fn line(text: &str) -> String {
         end -= 1;
     }
     text[..end].replace(char::is_control, " ")
-}
-
-/// A plugin's key-value store.
-#[derive(Default)]
-struct Kv {
-    values: HashMap<String, Vec<u8>>,
-    bytes: usize,
-}
-
-impl Kv {
-    const NAME: usize = 128;
-    const VALUE: usize = 64 << 10;
-    const SPACE: usize = 1 << 20;
-    /// What an entry costs beside its bytes, so that empty values have a bound too.
-    const ENTRY: usize = 64;
-
-    fn write(&mut self, name: String, value: Option<Vec<u8>>) -> Result<(), String> {
-        let freed = self.values.get(&name).map_or(0, |old| Self::cost(&name, old));
-        let Some(value) = value else {
-            self.values.remove(&name);
-            self.bytes -= freed;
-            return Ok(());
-        };
-        if name.len() > Self::NAME {
-            return Err(format!("the name is longer than {} bytes", Self::NAME));
-        }
-        if value.len() > Self::VALUE {
-            return Err(format!("the value is longer than {} bytes", Self::VALUE));
-        }
-        let bytes = self.bytes - freed + Self::cost(&name, &value);
-        if bytes > Self::SPACE {
-            return Err(format!("the plugin's {} bytes are full", Self::SPACE));
-        }
-        self.bytes = bytes;
-        self.values.insert(name, value);
-        Ok(())
-    }
-
-    fn cost(name: &str, value: &[u8]) -> usize {
-        name.len() + value.len() + Self::ENTRY
-    }
 }
 
 /// So many lines in a second.
@@ -243,30 +201,6 @@ impl Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_kept_replaced_and_forgotten() {
-        let account = Account::new("a", 1);
-        assert_eq!(account.read("n"), None);
-        account.write("n".into(), Some(vec![1])).unwrap();
-        account.write("n".into(), Some(vec![2])).unwrap();
-        assert_eq!(account.read("n"), Some(vec![2]));
-        account.write("n".into(), None).unwrap();
-        assert_eq!((account.read("n"), lock(&account.books.kv).bytes), (None, 0));
-    }
-
-    #[test]
-    fn the_space_is_bounded() {
-        let mut kv = Kv::default();
-        assert_eq!(kv.write("n".repeat(129), Some(vec![])).unwrap_err(), "the name is longer than 128 bytes");
-        assert_eq!(
-            kv.write("n".into(), Some(vec![0; 65_537])).unwrap_err(),
-            "the value is longer than 65536 bytes"
-        );
-        let full = (0..100).find_map(|n| kv.write(n.to_string(), Some(vec![0; 65_536])).err());
-        assert_eq!(full.unwrap(), "the plugin's 1048576 bytes are full");
-        kv.write("0".into(), Some(vec![0; 65_536])).expect("a value of the same size fits in its own place");
-    }
 
     #[test]
     fn lines_past_the_quota_are_dropped_and_counted() {

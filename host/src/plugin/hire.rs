@@ -11,6 +11,7 @@ use super::{
     files::{Content, Stamp, components, path},
     instance::slots,
     load::Loader,
+    memory::Memories,
     set::{Member, PluginSet, Refusal, Release, Settings},
     swap,
 };
@@ -18,6 +19,7 @@ use super::{
 /// Makes sets: the configuration, and what loading needs.
 pub(super) struct Office {
     pub(super) settings: Settings,
+    memories: Memories,
     loader: Loader,
 }
 
@@ -29,9 +31,9 @@ pub(super) struct Hired {
 }
 
 impl Office {
-    pub(super) fn new(settings: &Settings) -> Result<Self, LoadError> {
+    pub(super) fn new(settings: &Settings, memories: Memories) -> Result<Self, LoadError> {
         let loader = Loader::new(settings.cache.as_deref())?;
-        Ok(Self { settings: settings.clone(), loader })
+        Ok(Self { settings: settings.clone(), memories, loader })
     }
 
     /// The set that the folder's files make now. `before` is what is in force; where there is something, its
@@ -76,6 +78,11 @@ impl Office {
         }
     }
 
+    /// The account of a plugin that is not in force yet; what it stored before is still there.
+    fn account(&self, name: &str) -> Account {
+        Account::new(name, slots(), self.memories.of(name))
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         path(&self.settings.folder, name)
     }
@@ -108,7 +115,7 @@ impl Hiring<'_> {
             return Err(self.missing(name, roles));
         }
         let content = Content::read(&self.office.path(name))?;
-        let release = self.office.load(name, roles, content, Account::new(name, slots()))?;
+        let release = self.office.load(name, roles, content, self.office.account(name))?;
         Ok(Member::new(release, roles.to_vec()))
     }
 
@@ -185,7 +192,7 @@ impl Hiring<'_> {
             self.unsettled = true;
             return;
         };
-        let loaded = self.office.load(name, &[Role::Vendor], content.clone(), Account::new(name, slots()));
+        let loaded = self.office.load(name, &[Role::Vendor], content.clone(), self.office.account(name));
         if self.before.is_some() && !content.is_settled(&self.office.path(name)) {
             self.unsettled = true;
             return;

@@ -111,7 +111,7 @@ impl host::Host for State {
 
     fn kv_write(&mut self, name: String, value: Option<Vec<u8>>) -> wasmtime::Result<Result<(), String>> {
         self.count()?;
-        Ok(self.account.write(name, value))
+        Ok(self.account.write(name, value).map_err(|error| error.to_string()))
     }
 
     fn now(&mut self) -> wasmtime::Result<u64> {

@@ -25,6 +25,7 @@ use super::{
     host::{self, State},
     instance::{Plugin, slots},
     limits::Limits,
+    memory::Memory,
     wasi,
 };
 
@@ -63,7 +64,7 @@ impl Loader {
         let component = component.map_err(|source| LoadError::Compile { path, source })?;
         self.check_imports(&component, name)?;
         let (pre, indices) = self.link(&component, name)?;
-        let account = Arc::new(Account::new(name, slots()));
+        let account = Arc::new(Account::new(name, slots(), Memory::passing()));
         let plugin = Plugin::new(name, pre, indices, config, limits, account);
         let info = rehearse(&plugin, &content.sha256)?;
         Ok((plugin, info))

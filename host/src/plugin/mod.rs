@@ -12,6 +12,7 @@
 //! | `instance`, `exports` | a plugin, its warm instances and their functions |
 //! | `host`, `secret`, `wasi` | what guests may call |
 //! | `engine`, `limits` | the sandbox: time and memory |
+//! | `memory` | what plugins store |
 //! | `account`, `health`, `figures`, `status` | what is kept of a plugin beside its instances, and shown |
 //! | `answer` | answers held against the contract |
 //! | `ask` | a method for each function of the contract |
@@ -33,6 +34,7 @@ mod host;
 mod instance;
 mod limits;
 mod load;
+mod memory;
 mod renew;
 mod secret;
 mod set;
@@ -60,6 +62,7 @@ pub use error::{Error, Fault, LoadError, Role};
 pub use figures::Figures;
 pub use instance::Plugin;
 pub use limits::Limits;
+pub use memory::{Changes, ValueError, Values};
 pub use secret::{Credential, Secret};
 pub use set::Settings;
 pub use status::{Mishap, Refused, State, Status, Version};
@@ -67,6 +70,7 @@ pub use trial::{Inspection, ResetError, Trial, inspect};
 pub use watch::Watch;
 
 use hire::Office;
+use memory::{Memories, Memory};
 use set::PluginSet;
 
 /// The plugins in force. A cheap handle; all clones are the same plugins.
@@ -78,6 +82,7 @@ pub struct Plugins {
     office: Arc<Mutex<Office>>,
     /// Keys of the plugins that have their own.
     keys: Arc<HashMap<String, Secret>>,
+    memories: Memories,
 }
 
 /// How one plugin tells an event.
@@ -94,9 +99,11 @@ impl Plugins {
     ///
     /// Errors: a plugin is missing or cannot be used; the text says which and what to do.
     pub fn load(settings: &Settings) -> Result<Self, LoadError> {
-        let office = Office::new(settings)?;
+        let memories = Memories::default();
+        let office = Office::new(settings, memories.clone())?;
         let set = office.hire(None)?.set;
         Ok(Self {
+            memories,
             set: Arc::new(ArcSwap::from_pointee(set)),
             office: Arc::new(Mutex::new(office)),
             keys: Arc::new(settings.keys.clone()),
@@ -166,6 +173,45 @@ impl Plugins {
     /// The key that a plugin computes with: its own, or the one that all share.
     fn key<'a>(&'a self, plugin: &str, shared: &'a Secret) -> &'a Secret {
         self.keys.get(plugin).unwrap_or(shared)
+    }
+
+    /// Takes what a plugin stored when the gateway last ran.
+    ///
+    /// Errors: it does not fit any more; the plugin is without it.
+    pub fn recall(&self, plugin: &str, name: String, value: Vec<u8>) -> Result<(), ValueError> {
+        self.memories.of(plugin).recall(name, value)
+    }
+
+    /// What plugins have stored and forgotten and is not on disk yet. It is told again until it is [settled](Self::settle).
+    pub fn changes(&self) -> Vec<Changes> {
+        self.memories.changes()
+    }
+
+    /// Takes note that `written` is on disk. Changes are to be written and settled by one after the other.
+    pub fn settle(&self, written: &Changes) {
+        self.memories.settle(written);
+    }
+
+    /// What a plugin has stored under names that begin with `prefix`, by name.
+    ///
+    /// Errors: there is no such plugin.
+    pub fn values(&self, plugin: &str, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, ValueError> {
+        Ok(self.memory(plugin)?.values(prefix))
+    }
+
+    /// Stores a value in a plugin's memory as the plugin itself would, or forgets the name when it is none.
+    ///
+    /// Errors: there is no such plugin, or the value does not fit.
+    pub fn write_value(&self, plugin: &str, name: String, value: Option<Vec<u8>>) -> Result<(), ValueError> {
+        self.memory(plugin)?.write(name, value)
+    }
+
+    fn memory(&self, plugin: &str) -> Result<Memory, ValueError> {
+        if self.set.load().members.contains_key(plugin) {
+            Ok(self.memories.of(plugin))
+        } else {
+            Err(ValueError::NoPlugin(plugin.to_owned()))
+        }
     }
 
     /// What each plugin's calls came to.

@@ -13,6 +13,7 @@ use super::{
     lifecycle::Info,
     limits::Limits,
     load::{Loader, read, rehearse},
+    memory::{Memory, ValueError},
 };
 
 /// What a file is, whether or not the gateway takes it.
@@ -109,12 +110,12 @@ pub enum ResetError {
         /// The value's name.
         name: String,
         /// What the store says.
-        reason: String,
+        reason: ValueError,
     },
 }
 
 fn plugin(loader: &Loader, component: &Component, name: &str, config: String) -> Result<Plugin, LoadError> {
     let (pre, indices) = loader.link(component, name)?;
-    let account = Arc::new(Account::new(name, slots()));
+    let account = Arc::new(Account::new(name, slots(), Memory::passing()));
     Ok(Plugin::new(name, pre, indices, config, Limits::default(), account))
 }

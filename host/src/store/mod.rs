@@ -8,6 +8,7 @@
 //! recordings  recorded files
 //! events      notifications not yet delivered
 //! counters    id counters, secrets
+//! values      what policy plugins stored
 //! ```
 //!
 //! An operation that returned `Ok` is on disk. Nothing outside this folder knows SQL.
@@ -25,6 +26,7 @@ mod streams;
 mod tests;
 mod touch;
 mod users;
+mod values;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -40,6 +42,7 @@ pub use self::{
     streams::{MediaOrigin, NewStream, Stream, StreamKind, StreamState},
     touch::Touch,
     users::{DeviceInfo, NewUser, Password, Registration, User},
+    values::PluginValue,
     writer::WriterStats,
 };
 

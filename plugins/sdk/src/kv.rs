@@ -1,4 +1,4 @@
-//! The plugin's own key-value store: bounded, and kept until the gateway ends. In native tests, the test's own.
+//! The plugin's own key-value store: bounded, and kept over restarts. In native tests, the test's own.
 
 use crate::host::{kv_read, kv_write};
 

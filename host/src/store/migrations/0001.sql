@@ -138,3 +138,11 @@ CREATE TABLE events (
 );
 CREATE INDEX events_of_receiver ON events (receiver, id);
 CREATE INDEX events_to_drop ON events (receiver, passing DESC, id);
+
+-- What policy plugins stored.
+CREATE TABLE plugin_values (
+    plugin TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    value  BLOB NOT NULL,
+    PRIMARY KEY (plugin, name)
+) WITHOUT ROWID;

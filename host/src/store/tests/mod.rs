@@ -6,6 +6,7 @@ mod events;
 mod recordings;
 mod streams;
 mod users;
+mod values;
 mod writer;
 
 use tempfile::TempDir;
