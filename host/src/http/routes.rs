@@ -39,6 +39,9 @@ fn api() -> OpenApiRouter<Face> {
         .routes(routes!(record::start))
         .routes(routes!(record::stop))
         .routes(routes!(plugins::list))
+        .routes(routes!(plugins::values))
+        .routes(routes!(plugins::write_value))
+        .routes(routes!(plugins::forget_value))
 }
 
 /// What is asked for by the media server, by probes and by readers. No sign; hooks carry a token.
@@ -236,6 +239,9 @@ mod tests {
         get /play/{id}/record signed
         get /play/{id}/stop signed
         get /plugins signed
+        get /plugins/{name}/values signed
+        get /plugins/{name}/values/forget signed
+        get /plugins/{name}/values/write signed
         get /readyz
         get /record/{id}/stop signed
         get /users signed
