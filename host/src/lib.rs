@@ -20,4 +20,4 @@ mod run;
 pub mod sip;
 pub mod store;
 
-pub use run::{Error, Server};
+pub use run::{Error, Server, plugin_settings};

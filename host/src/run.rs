@@ -131,7 +131,8 @@ fn address(key: &'static str, text: &str) -> Result<Option<SocketAddr>, Error> {
     text.parse().map(Some).map_err(|_| Error::Address { key, text: text.to_owned() })
 }
 
-fn plugin_settings(config: &Config) -> plugin::Settings {
+/// What the configuration says of plugins.
+pub fn plugin_settings(config: &Config) -> plugin::Settings {
     let plugins = &config.plugins;
     let common = limits(&plugins.limits, &LimitsOverride::default());
     let named = plugins.limits.named.iter();

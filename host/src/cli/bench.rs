@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use sluice::plugin::{Plugin, Role, Trial};
 
+use super::Terms;
 use super::cases::{Ask, Case, Suite, sample};
 
 /// Asks each question for that long and prints percentiles.
@@ -17,15 +18,12 @@ use super::cases::{Ask, Case, Suite, sample};
 pub(crate) fn bench(
     file: &Path,
     cases: Option<&Path>,
-    config: Option<&Path>,
+    terms: &Terms,
     length: Duration,
 ) -> anyhow::Result<ExitCode> {
     let suite = cases.map(Suite::read).transpose()?;
-    let config = match &suite {
-        Some(suite) => suite.config.clone(),
-        None => super::configuration(file, config)?,
-    };
-    let mut trial = Trial::load(file, &config)?;
+    let (config, limits) = terms.of(file, suite.as_ref())?;
+    let mut trial = Trial::load(file, &config, limits)?;
     let questions = questions(&trial, suite.as_ref()).with_context(|| file.display().to_string())?;
     println!(
         "{:>9} {:>9} {:>9} {:>9} {:>11} {:>9} {:>9}",

@@ -4,12 +4,14 @@ use std::{path::Path, process::ExitCode};
 
 use sluice::plugin::{self, Inspection, Trial};
 
+use super::Terms;
+
 /// Prints what a component is, and whether this gateway takes it.
 ///
 /// Errors: it cannot be read, or is no component.
-pub(crate) fn inspect(file: &Path, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let Inspection { size, sha256, imports, exports, outcome } =
-        plugin::inspect(file, &super::configuration(file, config)?)?;
+pub(crate) fn inspect(file: &Path, terms: &Terms) -> anyhow::Result<ExitCode> {
+    let (config, limits) = terms.of(file, None)?;
+    let Inspection { size, sha256, imports, exports, outcome } = plugin::inspect(file, &config, limits)?;
     println!("file         {}", file.display());
     println!("size         {size} bytes");
     println!("sha256       {sha256}");

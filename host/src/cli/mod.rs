@@ -23,9 +23,12 @@ use std::{
 
 use anyhow::Context;
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sluice::plugin::Limits;
 
 pub(crate) use new::Kind;
+
+use cases::Suite;
 
 /// What can be done with plugins without a running gateway.
 #[derive(Debug, Subcommand)]
@@ -38,9 +41,8 @@ pub(crate) enum Command {
         /// What to ask; without it, a sample for each interface
         #[arg(value_name = "CASES")]
         cases: Option<PathBuf>,
-        /// The gateway's configuration, for the plugin's own part of it
-        #[arg(long, value_name = "FILE", conflicts_with = "cases")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        terms: Terms,
         /// How long to ask each question
         #[arg(long, value_name = "SECONDS", default_value = "2")]
         seconds: f64,
@@ -56,9 +58,8 @@ pub(crate) enum Command {
         /// The component
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// The gateway's configuration, for the plugin's own part of it
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Write a crate with a policy, its tests and its cases
     New {
@@ -80,30 +81,52 @@ pub(crate) enum Command {
         /// The cases
         #[arg(value_name = "CASES")]
         cases: PathBuf,
+        #[command(flatten)]
+        terms: Terms,
     },
+}
+
+/// On what terms a component runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Terms {
+    /// The gateway's configuration, for the plugin's own part of it and for its limits
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Memory of one instance in MiB, whatever the configuration says
+    #[arg(long, value_name = "MIB")]
+    memory_mb: Option<usize>,
 }
 
 /// Does what the command says.
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Bench { file, cases, config, seconds } => {
+        Command::Bench { file, cases, terms, seconds } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
-            bench::bench(&file, cases.as_deref(), config.as_deref(), length)
+            bench::bench(&file, cases.as_deref(), &terms, length)
         }
         Command::Build { folder } => {
             println!("{}", sluice_build::component(&folder)?.display());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Inspect { file, config } => inspect::inspect(&file, config.as_deref()),
+        Command::Inspect { file, terms } => inspect::inspect(&file, &terms),
         Command::New { name, kind, path } => new::new(&name, kind, path),
-        Command::Test { file, cases } => Ok(test::test(&file, &cases)),
+        Command::Test { file, cases, terms } => Ok(test::test(&file, &cases, &terms)),
     }
 }
 
-/// A plugin's own part of a gateway's configuration; an empty object without a file.
-fn configuration(plugin: &Path, config: Option<&Path>) -> anyhow::Result<Value> {
-    let Some(file) = config else { return Ok(Value::Object(serde_json::Map::new())) };
-    let plugins = sluice::config::load(file)?.config.plugins.config;
-    let name = plugin.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    Ok(serde_json::to_value(plugins.get(name).cloned().unwrap_or_default())?)
+impl Terms {
+    /// The plugin's own configuration, and what a call of it may use. The configuration that its cases bring comes
+    /// first.
+    ///
+    /// Errors: the gateway's configuration cannot be read.
+    fn of(&self, plugin: &Path, suite: Option<&Suite>) -> anyhow::Result<(Value, Limits)> {
+        let config = self.config.as_deref().map(sluice::config::load).transpose()?;
+        let settings = sluice::plugin_settings(&config.map(|loaded| loaded.config).unwrap_or_default());
+        let name = plugin.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let mut limits = settings.limits_of(name);
+        limits.memory = self.memory_mb.map_or(limits.memory, |memory| memory.saturating_mul(1 << 20));
+        let own = suite.map(|suite| suite.config.clone()).filter(|config| *config != json!({}));
+        let unset = || if self.config.is_some() { settings.config_of(name) } else { json!({}) };
+        Ok((own.unwrap_or_else(unset), limits))
+    }
 }

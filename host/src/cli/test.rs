@@ -5,14 +5,15 @@ use std::{path::Path, process::ExitCode};
 use sluice::plugin::Trial;
 use tracing_subscriber::EnvFilter;
 
+use super::Terms;
 use super::cases::{Outcome, Suite};
 
 /// Runs every case and prints what became of it.
 ///
 /// The exit code is 0 if all of them pass, 1 if one fails, and 2 if they cannot be run.
-pub(crate) fn test(file: &Path, cases: &Path) -> ExitCode {
+pub(crate) fn test(file: &Path, cases: &Path, terms: &Terms) -> ExitCode {
     show_log();
-    match run(file, cases) {
+    match run(file, cases, terms) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -22,9 +23,10 @@ pub(crate) fn test(file: &Path, cases: &Path) -> ExitCode {
     }
 }
 
-fn run(file: &Path, cases: &Path) -> anyhow::Result<bool> {
+fn run(file: &Path, cases: &Path, terms: &Terms) -> anyhow::Result<bool> {
     let suite = Suite::read(cases)?;
-    let mut trial = Trial::load(file, &suite.config)?;
+    let (config, limits) = terms.of(file, Some(&suite))?;
+    let mut trial = Trial::load(file, &config, limits)?;
     suite.expect_roles(&trial.roles).map_err(|error| error.context(cases.display().to_string()))?;
     let mut failed = 0;
     for case in &suite.cases {

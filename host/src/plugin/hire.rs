@@ -65,9 +65,7 @@ impl Office {
         content: Content,
         account: Account,
     ) -> Result<Release, LoadError> {
-        let settings = &self.settings;
-        let config = settings.configs.get(name).map_or_else(|| "{}".to_owned(), ToString::to_string);
-        let limits = settings.plugin_limits.get(name).copied().unwrap_or(settings.limits);
+        let (config, limits) = (self.settings.config_of(name).to_string(), self.settings.limits_of(name));
         let (mut plugin, info) = self.loader.load(self.path(name), &content, name, config, limits)?;
         match roles.iter().find(|role| !plugin.indices.roles().contains(role)) {
             Some(role) => Err(LoadError::Role { plugin: name.to_owned(), role: *role }),

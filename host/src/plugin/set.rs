@@ -47,6 +47,16 @@ impl Settings {
     /// Stands in `vendor` for every module that is not named elsewhere.
     pub(super) const EVERY: &str = "*";
 
+    /// A plugin's own configuration, a JSON object.
+    pub fn config_of(&self, plugin: &str) -> serde_json::Value {
+        self.configs.get(plugin).cloned().unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new()))
+    }
+
+    /// What a call of a plugin may use.
+    pub fn limits_of(&self, plugin: &str) -> Limits {
+        self.plugin_limits.get(plugin).copied().unwrap_or(self.limits)
+    }
+
     /// The plugins that the configuration names, each with all it is named for.
     pub(super) fn named(&self) -> Vec<(&str, Vec<Role>)> {
         let one = |role, name| [(role, name)].into_iter();

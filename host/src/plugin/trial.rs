@@ -41,12 +41,13 @@ pub struct Trial {
     loader: Loader,
     component: Component,
     config: String,
+    limits: Limits,
 }
 
-/// Looks at a component. `config` is its configuration, a JSON object.
+/// Looks at a component. `config` is its configuration, a JSON object; `limits` are what a call of it may use.
 ///
 /// Errors: the file cannot be read, or is no component.
-pub fn inspect(path: &Path, config: &serde_json::Value) -> Result<Inspection, LoadError> {
+pub fn inspect(path: &Path, config: &serde_json::Value, limits: Limits) -> Result<Inspection, LoadError> {
     let bytes = read(path)?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let loader = Loader::new(None)?;
@@ -57,24 +58,30 @@ pub fn inspect(path: &Path, config: &serde_json::Value) -> Result<Inspection, Lo
     let mut exports: Vec<_> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
     exports.sort_unstable();
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let outcome = Trial::new(loader, component, &name, config.to_string());
+    let outcome = Trial::new(loader, component, &name, config.to_string(), limits);
     Ok(Inspection { size: bytes.len(), sha256, imports, exports, outcome })
 }
 
 impl Trial {
-    /// Loads a component as the gateway would. `config` is its configuration, a JSON object.
+    /// Loads a component as the gateway would. The arguments are those of [`inspect`].
     ///
     /// Errors: the gateway would not take it.
-    pub fn load(path: &Path, config: &serde_json::Value) -> Result<Self, LoadError> {
-        inspect(path, config)?.outcome
+    pub fn load(path: &Path, config: &serde_json::Value, limits: Limits) -> Result<Self, LoadError> {
+        inspect(path, config, limits)?.outcome
     }
 
-    fn new(loader: Loader, component: Component, name: &str, config: String) -> Result<Self, LoadError> {
+    fn new(
+        loader: Loader,
+        component: Component,
+        name: &str,
+        config: String,
+        limits: Limits,
+    ) -> Result<Self, LoadError> {
         loader.check_imports(&component, name)?;
-        let plugin = plugin(&loader, &component, name, config.clone())?;
+        let plugin = plugin(&loader, &component, name, config.clone(), limits)?;
         let info = rehearse(&plugin, "")?;
         let roles = plugin.indices.roles();
-        Ok(Self { info, roles, loader, component, config, plugin })
+        Ok(Self { info, roles, loader, component, config, limits, plugin })
     }
 
     /// Forgets all instances and everything that the plugin stored; then stores `kv`, and stops the plugin's clock
@@ -86,7 +93,8 @@ impl Trial {
         kv: impl IntoIterator<Item = (&'a String, &'a String)>,
         clock: Option<u64>,
     ) -> Result<(), ResetError> {
-        self.plugin = plugin(&self.loader, &self.component, &self.plugin.name, self.config.clone())?;
+        self.plugin =
+            plugin(&self.loader, &self.component, &self.plugin.name, self.config.clone(), self.limits)?;
         for (name, value) in kv {
             let written = self.plugin.account.write(name.clone(), Some(value.clone().into_bytes()));
             written.map_err(|reason| ResetError::Store { name: name.clone(), reason })?;
@@ -114,8 +122,14 @@ pub enum ResetError {
     },
 }
 
-fn plugin(loader: &Loader, component: &Component, name: &str, config: String) -> Result<Plugin, LoadError> {
+fn plugin(
+    loader: &Loader,
+    component: &Component,
+    name: &str,
+    config: String,
+    limits: Limits,
+) -> Result<Plugin, LoadError> {
     let (pre, indices) = loader.link(component, name)?;
     let account = Arc::new(Account::new(name, slots(), Memory::passing()));
-    Ok(Plugin::new(name, pre, indices, config, Limits::default(), account))
+    Ok(Plugin::new(name, pre, indices, config, limits, account))
 }
