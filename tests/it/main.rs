@@ -1,6 +1,7 @@
 //! Whole flows: devices, gateway, media server and callers, each a file per behaviour.
 
 mod account;
+mod approval;
 mod archive;
 mod binary;
 mod catalog;
@@ -11,6 +12,8 @@ mod contract;
 mod envelope;
 mod files;
 mod gb28181_rs;
+mod hmac;
+mod hmac_sign;
 mod hook;
 mod house;
 mod live;
@@ -37,7 +40,9 @@ mod restart_close;
 mod restart_flow;
 mod restart_record;
 mod scene;
+mod scripts;
 mod sign;
 mod sipp;
 mod sipsak;
+mod tellers;
 mod wire;

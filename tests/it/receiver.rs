@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use sluice_tests::journal::{Journal, NotSeen, PATIENCE};
@@ -29,7 +29,11 @@ pub(crate) struct Delivery {
     pub(crate) mood: Mood,
     /// Method, path and Content-Type of the request.
     pub(crate) head: [String; 3],
+    pub(crate) headers: HeaderMap,
+    /// Null where it is no JSON.
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// A running receiver. Dropping it closes its port and its connections.
@@ -104,11 +108,13 @@ impl Drop for Receiver {
 
 async fn receive(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mood = *shared.mood.lock().unwrap_or_else(PoisonError::into_inner);
-    let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let headers = request.headers().clone();
+    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let head = [request.method().to_string(), request.uri().to_string(), kind.to_owned()];
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&body).into_owned();
     let body = serde_json::from_slice(&body).unwrap_or_default();
-    shared.deliveries.push(Delivery { mood, head, body });
+    shared.deliveries.push(Delivery { mood, head, headers, body, text });
     let (status, text) = match mood {
         Mood::Answers(status, text) => (status, text),
         Mood::Hangs => std::future::pending().await,
