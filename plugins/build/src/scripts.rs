@@ -32,15 +32,13 @@ pub(crate) fn build(root: &Path, target: &Path) -> Result<Vec<PathBuf>> {
 
 fn python(root: &Path, target: &Path, folder: &Path) -> Result<PathBuf> {
     let (source, tools) = (root.join("plugins/python-sign"), target.join("python"));
-    if !tools.join("bin/componentize-py").exists() {
+    fetch(&source.join("requirements.txt"), &tools, |requirements| {
         eprintln!("Fetching componentize-py from PyPI");
         run(Command::new("python3").args(["-m", "venv"]).arg(&tools))
             .context("python3 with its venv module makes Python policies; Debian has them in python3-venv")?;
-        let requirements = source.join("requirements.txt");
-        run(Command::new(tools.join("bin/pip"))
-            .args(["install", "--quiet", "--requirement"])
-            .arg(requirements))?;
-    }
+        let mut pip = Command::new(tools.join("bin/pip"));
+        run(pip.args(["install", "--quiet", "--requirement"]).arg(requirements))
+    })?;
     eprintln!("Building python-sign");
     let component = folder.join("python-sign.wasm");
     let mut tool = Command::new(tools.join("bin/componentize-py"));
@@ -64,17 +62,28 @@ fn javascript(root: &Path, target: &Path, folder: &Path) -> Result<PathBuf> {
     for file in ["build.js", "package.json", "policy.js"] {
         fs::copy(source.join(file), tools.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
-    if !tools.join("node_modules").exists() {
+    fetch(&source.join("package.json"), &tools, |_| {
         eprintln!("Fetching componentize-js from npm");
         run(Command::new("npm").args(["install", "--silent", "--no-audit", "--no-fund"]).current_dir(&tools))
-            .context("Node.js with npm makes JavaScript policies; Debian has them in nodejs and npm")?;
-    }
+            .context("Node.js with npm makes JavaScript policies; Debian has them in nodejs and npm")
+    })?;
     eprintln!("Building javascript-sign");
     let component = folder.join("javascript-sign.wasm");
     let mut tool = Command::new("node");
     tool.args(["build.js", "policy.js"]).arg(root.join("wit")).arg(WORLD).arg(&component);
     run(tool.current_dir(&tools))?;
     Ok(component)
+}
+
+/// Fetches what `list` names, unless that was done already for the list as it is.
+fn fetch(list: &Path, tools: &Path, fetch: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let asked = fs::read(list).with_context(|| format!("cannot read {}", list.display()))?;
+    let done = tools.join("fetched");
+    if fs::read(&done).is_ok_and(|fetched| fetched == asked) {
+        return Ok(());
+    }
+    fetch(list)?;
+    fs::write(&done, asked).with_context(|| format!("cannot write {}", done.display()))
 }
 
 fn run(command: &mut Command) -> Result<()> {
