@@ -14,10 +14,7 @@ use super::{
     Error, Incoming,
     core::{
         ClientId, Endpoint, Event, Full, Message, Method, ParseError, Peer, Request, Response, Transmit,
-        Transport,
-        endpoint::unavailable,
-        framing::{self, Framed},
-        validate,
+        Transport, endpoint::unavailable, framing::Framed, pieces::Pieces, validate,
     },
     counters::{Counters, count},
     handle::{Command, Told},
@@ -30,6 +27,7 @@ use super::{
 #[derive(Debug)]
 pub struct Driver {
     endpoint: Endpoint,
+    pieces: Pieces,
     udp: Option<Socket>,
     tcp: Connections,
     commands: mpsc::Receiver<Command>,
@@ -45,7 +43,8 @@ impl Driver {
         (commands, incoming): (mpsc::Receiver<Command>, mpsc::Sender<Incoming>),
         counters: Arc<Counters>,
     ) -> Self {
-        Self { endpoint, udp, tcp, commands, incoming, waiting: Waiting::default(), counters }
+        let (pieces, waiting) = (Pieces::default(), Waiting::default());
+        Self { endpoint, pieces, udp, tcp, commands, incoming, waiting, counters }
     }
 
     /// Runs until `shutdown` or until the last [`Sip`](super::Sip) is gone. Then every connection
@@ -56,7 +55,8 @@ impl Driver {
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             self.drain();
-            let timeout = self.endpoint.poll_timeout().map(Instant::from_std);
+            let timeouts = [self.endpoint.poll_timeout(), self.pieces.poll_timeout()];
+            let timeout = timeouts.into_iter().flatten().min().map(Instant::from_std);
             if let Some(timeout) = timeout.filter(|timeout| *timeout != alarm.deadline()) {
                 alarm.as_mut().reset(timeout);
             }
@@ -68,7 +68,7 @@ impl Driver {
                     0 => return,
                     _ => commands.drain(..).for_each(|command| self.obey(command)),
                 },
-                () = &mut alarm, if timeout.is_some() => self.endpoint.handle_timeout(now()),
+                () = &mut alarm, if timeout.is_some() => self.wake(),
             }
         }
     }
@@ -94,15 +94,25 @@ impl Driver {
         for _ in 0..BATCH {
             let Some(socket) = &mut self.udp else { return };
             match socket.receive() {
-                Ok((peer, bytes)) => {
-                    let framed = framing::datagram(bytes);
-                    self.take(peer, framed);
-                }
+                Ok((peer, bytes)) => self.pieces.handle_datagram(now(), peer, bytes),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // ICMP says that an earlier packet of ours met a closed port: the timers know.
                 Err(error) => debug!(%error, "a datagram could not be received"),
             }
+            self.take_framed();
             self.drain();
+        }
+    }
+
+    fn wake(&mut self) {
+        self.endpoint.handle_timeout(now());
+        self.pieces.handle_timeout(now());
+        self.take_framed();
+    }
+
+    fn take_framed(&mut self) {
+        while let Some((peer, framed)) = self.pieces.poll_framed() {
+            self.take(peer, framed);
         }
     }
 

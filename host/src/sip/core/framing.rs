@@ -5,7 +5,8 @@
 
 use super::{
     message::{Message, ParseError},
-    parse::{self, Fault, Head, MAX_HEAD, MAX_MESSAGE},
+    parse::{self, Fault, Head, MAX_HEAD, MAX_LINE, MAX_MESSAGE, is_message, is_padding},
+    xml::Ending,
 };
 
 /// Hikvision's NAT keep-alive.
@@ -28,28 +29,38 @@ pub fn datagram(bytes: &[u8]) -> Framed {
     if bytes.is_empty() {
         return Framed::KeepAlive;
     }
-    match Message::parse(bytes) {
-        Ok(message) => Framed::Message(message),
-        Err(error) => Framed::Refused(error),
-    }
+    framed(Message::parse(bytes))
 }
 
-/// Cuts the bytes of one connection into messages. After each [`StreamDecoder::push`], call
-/// [`StreamDecoder::next_message`] until it returns `Ok(None)`: so the buffer never holds more
-/// than one message and one push.
+/// A message that was read, or why it was not.
+pub(super) fn framed(message: Result<Message, ParseError>) -> Framed {
+    message.map_or_else(Framed::Refused, Framed::Message)
+}
+
+/// Cuts the bytes of one connection into messages, by Content-Length. Where that is missing, or cannot be
+/// right for a body of XML, the end of the document counts.
+///
+/// After each [`StreamDecoder::push`], call [`StreamDecoder::next_message`] until it returns
+/// `Ok(None)`: so the buffer never holds more than one message and one push.
 #[derive(Default)]
 pub struct StreamDecoder {
     buffer: Vec<u8>,
     /// How far the buffer has been searched for the end of a head.
     searched: usize,
     waiting: Option<Waiting>,
+    /// What comes is the rest of a body that was longer than declared.
+    astray: bool,
 }
 
 /// A head whose body has not come in full.
 struct Waiting {
     head: Head,
+    /// Where the body begins.
     body: usize,
-    end: usize,
+    /// How long it is; none if only its XML can tell.
+    length: Option<usize>,
+    /// What tells the end of XML.
+    ending: Option<Ending>,
 }
 
 impl StreamDecoder {
@@ -71,13 +82,18 @@ impl StreamDecoder {
         if self.waiting.is_none() {
             self.waiting = self.next_head()?;
         }
-        let come = self.buffer.len();
-        let Some(Waiting { head, body, end }) = self.waiting.take_if(|waiting| waiting.end <= come) else {
+        let Some(mut waiting) = self.waiting.take() else { return Ok(None) };
+        let Some(length) = waiting.body_length(&self.buffer[waiting.body..]) else {
+            if waiting.length.is_none() && self.buffer.len() > MAX_MESSAGE {
+                return Err(waiting.head.refuse(Fault::ContentLengthMissing));
+            }
+            self.waiting = Some(waiting);
             return Ok(None);
         };
-        let message = head.finish(&self.buffer[body..end]);
+        let end = waiting.body + length;
+        let message = framed(waiting.head.finish(&self.buffer[waiting.body..end]));
         self.buffer.drain(..end);
-        Ok(Some(message.map_or_else(Framed::Refused, Framed::Message)))
+        Ok(Some(message))
     }
 
     /// Whether nothing has come of a further message: here a connection may end.
@@ -88,6 +104,11 @@ impl StreamDecoder {
     fn next_head(&mut self) -> Result<Option<Waiting>, ParseError> {
         let noise = self.buffer.len() - skip_noise(&self.buffer).len();
         self.buffer.drain(..noise);
+        // No message begins so; a body that was declared too short goes on so.
+        self.astray |= self.buffer.starts_with(b"<");
+        if self.astray && !self.find_way() {
+            return Ok(None);
+        }
         let from = self.searched.saturating_sub(noise);
         let Some(body) = parse::head_end(&self.buffer, from) else {
             self.searched = self.buffer.len().saturating_sub(2);
@@ -98,17 +119,66 @@ impl StreamDecoder {
         let head = Head::read(&self.buffer[..body]);
         // A head that is not refused has at most MAX_HEAD bytes, which is less than MAX_MESSAGE.
         match head.body_in_stream() {
-            Ok(length) if length <= MAX_MESSAGE - body => {
-                Ok(Some(Waiting { head, body, end: body + length }))
+            Ok(Some(length)) if length > MAX_MESSAGE - body => Err(head.refuse(Fault::TooLarge)),
+            Ok(length) => {
+                let ending = head.is_xml().then(Ending::default);
+                Ok(Some(Waiting { head, body, length, ending }))
             }
-            Ok(_) => Err(head.refuse(Fault::TooLarge)),
             Err(fault) => Err(head.refuse(fault)),
+        }
+    }
+
+    /// Drops everything before the next start line; false if there is none yet.
+    fn find_way(&mut self) -> bool {
+        let mut from = 0;
+        while let Some(line) = self.buffer[from..].iter().position(|&byte| byte == b'\n') {
+            // It may stand right behind the last tag.
+            let tag = self.buffer[from..from + line].iter().rposition(|&byte| byte == b'>');
+            let start = from + tag.map_or(0, |tag| tag + 1);
+            if is_message(&self.buffer[start..]) {
+                self.buffer.drain(..start);
+                self.astray = false;
+                return true;
+            }
+            from += line + 1;
+        }
+        self.buffer.drain(..from);
+        // What is longer than any start line is none.
+        if self.buffer.len() > MAX_LINE {
+            self.buffer.clear();
+        }
+        false
+    }
+}
+
+impl Waiting {
+    /// How long the body is, once it is there in full; `come` is what follows the head so far.
+    fn body_length(&mut self, come: &[u8]) -> Option<usize> {
+        let declared = self.length.filter(|length| *length <= come.len());
+        let surplus = declared.map(|length| &come[length..]);
+        if surplus.is_some_and(is_padding) {
+            return declared;
+        }
+        let Some(end) = self.ending.as_mut().and_then(|ending| ending.find(come)) else { return declared };
+        let next = skip_noise(&come[end..]);
+        // Another message begins within the length that was declared.
+        let over = self.length.is_some_and(|length| come.len() - next.len() < length) && is_message(next);
+        match (self.length, surplus) {
+            (Some(_), _) if over => Some(end),
+            (Some(length), Some(surplus)) if is_message(surplus) => Some(length),
+            (Some(length), Some(_)) => Some(end.max(length)),
+            (Some(length), None) => {
+                // Counted with CRLF, lines sent with LF (Hikvision): as much is missing as there are lines.
+                let lines = come[..end].iter().filter(|&&byte| byte == b'\n').count();
+                (next.is_empty() && length - end <= lines).then_some(end)
+            }
+            (None, _) => Some(end),
         }
     }
 }
 
 /// What follows the keep-alives and control bytes at the front.
-fn skip_noise(mut bytes: &[u8]) -> &[u8] {
+pub(super) fn skip_noise(mut bytes: &[u8]) -> &[u8] {
     loop {
         bytes = match bytes {
             [byte, rest @ ..] if *byte <= b' ' => rest,
@@ -139,6 +209,10 @@ mod tests {
             Framed::Message(message) => String::from_utf8(message.body().to_vec()).expect("text"),
             other => panic!("no message: {other:?}"),
         }
+    }
+
+    fn trimmed(framed: Framed) -> String {
+        body(framed).trim_end().to_owned()
     }
 
     fn refused(framed: Framed) -> (Fault, Option<u16>) {
@@ -253,6 +327,60 @@ mod tests {
         assert_eq!(decoded(&bytes, 7).map(|messages| messages.len()), Ok(2));
     }
 
+    /// What can be done about a wrong length where nothing but the length says where the next message begins.
+    #[test]
+    fn a_wrong_length_in_a_stream_costs_no_body_of_xml() {
+        let whole = "<?xml version=\"1.0\"?>\r\n<Notify>\r\n<SN>1</SN>\r\n</Notify>";
+        let right = whole.len();
+        let next = sent("l: 1\r\n", "x");
+        for (story, length) in [
+            ("none", String::new()),
+            ("0", "l: 0\r\n".into()),
+            ("too short", format!("l: {}\r\n", right - 20)),
+            ("too long", format!("l: {}\r\n", right + 3)),
+        ] {
+            for between in ["", "\r\n", "\r\n\r\n\0jaK\0"] {
+                let bytes = [sent(&format!("{XML}{length}"), whole), between.into(), next.clone()].concat();
+                let bodies =
+                    decoded(&bytes, bytes.len()).map(|messages| messages.into_iter().map(trimmed).collect());
+                assert_eq!(bodies, Ok(vec![whole.to_owned(), "x".to_owned()]), "{story} {between:?}");
+            }
+        }
+        // The last line has no end, and yet was counted so.
+        let last = decoded(&sent(&format!("{XML}l: {}\r\n", right + 3), whole), 1);
+        assert_eq!(
+            last.map(|messages| messages.into_iter().map(trimmed).collect()),
+            Ok(vec![whole.to_owned()])
+        );
+    }
+
+    /// The end of a body that came too late to be its own costs that body, and not the connection.
+    #[test]
+    fn a_stream_finds_its_way_after_a_body_that_was_longer_than_declared() {
+        let (begin, end) = ("<Notify><SN>1</SN>", "<Name>东</Name>\r\n</Notify>");
+        let next = sent("l: 1\r\n", "x");
+        for between in ["", "\r\n", "\n"] {
+            let bytes = [
+                sent(&format!("{XML}l: {}\r\n", begin.len()), begin),
+                end.into(),
+                between.into(),
+                next.clone(),
+            ];
+            let bytes = bytes.concat();
+            let bodies = decoded(&bytes, 1).map(|messages| messages.into_iter().map(trimmed).collect());
+            assert_eq!(bodies, Ok(vec![begin.to_owned(), "x".to_owned()]), "{between:?}");
+        }
+    }
+
+    #[test]
+    fn two_documents_in_one_body_stay_together() {
+        let both = "<Notify><SN>1</SN></Notify>\r\n<Notify><SN>2</SN></Notify>";
+        let bytes = sent(&format!("{XML}l: {}\r\n", both.len()), both);
+        let bodies =
+            decoded(&bytes, bytes.len() - 5).map(|messages| messages.into_iter().map(trimmed).collect());
+        assert_eq!(bodies, Ok(vec![both.to_owned()]));
+    }
+
     #[test]
     fn a_stream_goes_on_after_a_message_that_is_only_wrong() {
         let wrong =
@@ -273,7 +401,9 @@ mod tests {
         assert_eq!(broken(&sent("Content-Length: -1\r\n", "")), (Fault::ContentLengthMalformed, Some(400)));
         assert_eq!(broken(&sent("l: 1\r\nl: 2\r\n", "")), (Fault::ContentLengthAmbiguous, Some(400)));
         assert_eq!(broken(&sent("l: 70000\r\n", "")), (Fault::TooLarge, Some(513)));
-        assert_eq!(broken(&sent(XML, "<a/>")), (Fault::ContentLengthMissing, Some(400)));
+        assert_eq!(broken(&sent("c: text/plain\r\n", "a")), (Fault::ContentLengthMissing, Some(400)));
+        let endless = sent(XML, &"<a>".repeat(40_000));
+        assert_eq!(broken(&endless), (Fault::ContentLengthMissing, Some(400)));
         assert_eq!(broken(&[b'x'; 40_000]), (Fault::TooLarge, None));
     }
 }

@@ -2,7 +2,8 @@
 //! events come out.
 //!
 //! `message`, `headers`, `fields`, `via`, `uri` are what a message is; `framing` and `validate`
-//! say which bytes are one and which one can be served. `endpoint` owns the transactions: `client`
+//! say which bytes are one and which one can be served; `pieces` puts together what came in several
+//! datagrams. `endpoint` owns the transactions: `client`
 //! ours, `server` the peers', each with its machine; `names` finds the one that a message belongs
 //! to, `timer` says what happens next. `dialog`, `digest` and `nonce` are values for the user.
 
@@ -19,6 +20,7 @@ pub mod nonce;
 mod output;
 mod parse;
 pub mod peer;
+pub mod pieces;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub mod timer;
 pub mod uri;
 pub mod validate;
 pub mod via;
+mod xml;
 
 pub use self::{
     dialog::Dialog,

@@ -14,6 +14,7 @@ use super::{
     headers::Headers,
     message::{Message, Method, Request, Response},
     text::trim,
+    xml::Ending,
 };
 
 /// Most bytes that one message may have: what a UDP datagram can carry.
@@ -87,12 +88,14 @@ impl fmt::Display for ParseError {
 
 /// Reads one datagram.
 pub(super) fn datagram(bytes: &[u8]) -> Result<Message, ParseError> {
+    let (head, rest) = split(bytes);
+    head.finish_datagram(rest)
+}
+
+/// The head of a datagram, and what follows it.
+pub(super) fn split(bytes: &[u8]) -> (Head, &[u8]) {
     let (head, rest) = bytes.split_at(head_end(bytes, 0).unwrap_or(bytes.len()));
-    let head = Head::read(head);
-    match head.body_of_datagram(rest) {
-        Ok(body) => head.finish(body),
-        Err(fault) => Err(head.refuse(fault)),
-    }
+    (Head::read(head), rest)
 }
 
 /// Where the head ends, behind its blank line, which does not end before `from`; `None` if there
@@ -111,6 +114,7 @@ pub(super) fn head_end(bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// Start line and header fields, read as far as they go. The first fault is kept until the body
 /// is known, so that a stream can pass over what belongs to a message that it refuses.
+#[derive(Debug)]
 pub(super) struct Head {
     start: Result<Start, Fault>,
     headers: Headers,
@@ -119,6 +123,7 @@ pub(super) struct Head {
     answerable: bool,
 }
 
+#[derive(Debug)]
 enum Start {
     Request(Method, String),
     Response(u16, String),
@@ -141,17 +146,50 @@ impl Head {
         head
     }
 
-    /// How long the body is that follows in a stream; an error if that cannot be said, or if
-    /// what was read does not look as if it began where a message begins.
-    pub(super) fn body_in_stream(&self) -> Result<usize, Fault> {
+    /// How long the body is that follows in a stream, none if only its XML can tell; an error if
+    /// nothing can, or if what was read does not look as if it began where a message begins.
+    pub(super) fn body_in_stream(&self) -> Result<Option<usize>, Fault> {
         if let Err(Fault::StartLine) = self.start {
             return Err(Fault::StartLine);
         }
         match (self.fault, self.length?) {
             (Some(Fault::TooLarge), _) => Err(Fault::TooLarge),
-            (_, Some(length)) => Ok(length),
+            (_, Some(length)) => Ok(Some(length)),
+            (_, None) if self.is_xml() => Ok(None),
             (_, None) if self.headers.content_type().is_some() => Err(Fault::ContentLengthMissing),
-            (_, None) => Ok(0),
+            (_, None) => Ok(Some(0)),
+        }
+    }
+
+    /// Whether the body says by itself where it ends.
+    pub(super) fn is_xml(&self) -> bool {
+        self.headers.content_type().is_some_and(|kind| kind.to_ascii_lowercase().contains("xml"))
+    }
+
+    /// Whether Content-Length says that the body has so many bytes.
+    pub(super) fn has_length(&self, bytes: usize) -> bool {
+        self.length == Ok(Some(bytes))
+    }
+
+    /// If a datagram's `rest` can only be the beginning of the body: what tells its end. That is XML
+    /// whose root stays open, and which has another length than was declared.
+    pub(super) fn unfinished(&self, rest: &[u8]) -> Option<Ending> {
+        let request = matches!(self.start, Ok(Start::Request(..))) && self.fault.is_none();
+        let declared = self.length.ok()?;
+        let complete =
+            declared == Some(rest.len()) || is_padding(rest) && declared.unwrap_or(0) <= rest.len();
+        if !request || complete || !self.is_xml() {
+            return None;
+        }
+        let mut ending = Ending::default();
+        ending.find(rest).is_none().then_some(ending)
+    }
+
+    /// The message of a datagram, of which `rest` follows the head.
+    pub(super) fn finish_datagram(self, rest: &[u8]) -> Result<Message, ParseError> {
+        match self.body_of_datagram(rest) {
+            Ok(body) => self.finish(body),
+            Err(fault) => Err(self.refuse(fault)),
         }
     }
 
@@ -187,13 +225,12 @@ impl Head {
         let Some(length) = self.length? else {
             return Ok(rest);
         };
-        let content_type = self.headers.content_type();
         let Some((body, surplus)) = rest.split_at_checked(length) else {
-            let xml = content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("xml"));
-            let whole = xml && rest.trim_ascii_end().ends_with(b">");
+            let whole = self.is_xml() && rest.trim_ascii_end().ends_with(b">");
             return if whole { Ok(rest) } else { Err(Fault::ContentLengthTooLarge) };
         };
-        let ours = content_type.is_some() && !is_padding(surplus) && !is_message(surplus);
+        let typed = self.headers.content_type().is_some();
+        let ours = typed && !is_padding(surplus) && !is_message(surplus);
         Ok(if ours { rest } else { body })
     }
 
@@ -296,12 +333,17 @@ fn content_length(before: Result<Option<usize>, Fault>, value: &str) -> Result<O
     }
 }
 
-fn is_padding(bytes: &[u8]) -> bool {
+/// Whether this is nothing but blanks and NULs.
+pub(super) fn is_padding(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0)
 }
 
-/// Whether another message begins here.
-fn is_message(bytes: &[u8]) -> bool {
+/// Whether a message begins here.
+pub(super) fn is_message(bytes: &[u8]) -> bool {
+    const VERSION: &[u8] = b"SIP/2.0";
     let line = bytes.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap_or_default();
-    line.starts_with(b"SIP/2.0 ") || line.trim_ascii_end().ends_with(b" SIP/2.0")
+    let is_version = |bytes: &[u8]| bytes.eq_ignore_ascii_case(VERSION);
+    let mut words = line.trim_ascii_end().split(|&byte| byte == b' ');
+    let first = words.next().is_some_and(is_version);
+    words.next_back().is_some_and(|last| first || is_version(last))
 }
