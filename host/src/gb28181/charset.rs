@@ -36,15 +36,41 @@ impl Charset {
     }
 }
 
-/// Reads bytes as text: UTF-8 if they are that strictly, else GB18030, with U+FFFD for what is neither.
+/// Reads bytes as text: UTF-8 if they are that, else GB18030, with U+FFFD for what is neither.
 ///
-/// A damaged character never swallows `<`, `>` or `&`, since those cannot be its second byte.
+/// A damaged character never swallows `<`, `>` or `&`, since those cannot be its second byte. So a text of
+/// mostly UTF-8 stays that where a part between tags is damaged, or in another charset (a recorder that passes
+/// on names of its cameras as they came).
 pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
+        Err(_) if is_mostly_utf8(bytes) => Cow::Owned(parts(bytes).map(decode_part).collect()),
         Err(_) => GB18030.decode_without_bom_handling(bytes).0,
     }
+}
+
+/// The text cut behind each `>`.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|&byte| byte == b'>')
+}
+
+/// Whether more parts are UTF-8 than are not. A part counts for it by a character of three bytes or more, as
+/// Chinese has: two bytes of GB18030 are often UTF-8 by chance.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let votes = parts(bytes).map(|part| match std::str::from_utf8(part) {
+        Ok(text) => i32::from(text.chars().any(|character| character.len_utf8() > 2)),
+        Err(_) => -1,
+    });
+    votes.sum::<i32>() > 0
+}
+
+/// A part among others of UTF-8: damaged UTF-8 if more of it can be read so than not, else GB18030.
+fn decode_part(part: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(part);
+    let damage = text.matches(char::REPLACEMENT_CHARACTER).count();
+    let sound = text.chars().filter(|character| character.len_utf8() > 2).count() - damage;
+    if damage <= sound { text } else { GB18030.decode_without_bom_handling(part).0 }
 }
 
 #[cfg(test)]
@@ -64,6 +90,24 @@ mod tests {
     fn damage_leaves_markup_alone() {
         assert_eq!(decode(b"<Name>\xB6\xAB\xC3</Name>"), "<Name>东\u{FFFD}</Name>");
         assert_eq!(decode(b"\xB6<a>\xFF&"), "\u{FFFD}<a>\u{FFFD}&");
+    }
+
+    /// One mangled name must not cost those of all other channels (Hikvision, wvp-GB28181-pro #858).
+    #[test]
+    fn damage_does_not_change_the_charset_of_the_rest() {
+        let [name, other] = ["东门球机", "西门球机"].map(str::as_bytes);
+        let list = |middle: &[u8]| [b"<a>", name, b"</a><a>", middle, b"</a><a>", other, b"</a>"].concat();
+        for (middle, read) in [
+            (&"东门".as_bytes()[..5], "东\u{FFFD}"),
+            (&b"\xE4\xB8\x9C\xFF\xE9\x97\xA8"[..], "东\u{FFFD}门"),
+            (&b"\xB6\xAB\xC3\xC5\xC7\xF2\xBB\xFA"[..], "东门球机"),
+            (&b"\xFF"[..], "\u{FFFD}"),
+        ] {
+            assert_eq!(decode(&list(middle)), format!("<a>东门球机</a><a>{read}</a><a>西门球机</a>"));
+        }
+        // 小猫 is UTF-8 by chance, which decides nothing.
+        let gb = Charset::Gb2312.encode("<a>小猫</a><a>小猫</a><a>东门</a>");
+        assert_eq!(decode(&gb), "<a>小猫</a><a>小猫</a><a>东门</a>");
     }
 
     #[test]
