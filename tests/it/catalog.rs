@@ -117,7 +117,7 @@ async fn a_device_is_asked_what_it_is_and_has_after_it_registered() -> anyhow::R
                registerway, secrecy, status, parentid, active > 0) FROM channels WHERE deviceid = ?1";
     let row: serde_json::Value = serde_json::from_str(&site.row(sql, &issued.channels[0])?)?;
     let expected =
-        json!(["通道1", "大华", "Simulated", "Owner", "3707000008", "Address", 0, 0, 1, 0, "ON", id, 1]);
+        json!(["通道1", "大华", "Simulated", "Owner", "370700", "Address", 0, 0, 1, 0, "ON", id, 1]);
     assert_eq!(row, expected);
     Ok(())
 }

@@ -189,7 +189,7 @@ impl Gateway {
             generation: self.0.queries.generation(device, sn),
             adopt: self.0.config.platform.adopt_channels,
             time: clock::seconds(),
-            items: catalog.items.iter().map(row).collect(),
+            items: catalog.items.iter().map(|item| self.row(device, item)).collect(),
         };
         let receivers = self.0.receivers.of(Kind::DevicesActive);
         let time = batch.time;
@@ -200,6 +200,15 @@ impl Gateway {
             tracing::info!(device.id = %device, gone = gone.len(), "catalog complete");
         }
         Ok(())
+    }
+
+    /// A channel that is described and names nobody as its parent, itself or this platform, hangs on the device that
+    /// told of it (Hikvision NVR, wvp-GB28181-pro 072e84db1).
+    fn row(&self, device: &DeviceId, item: &manscdp::Item) -> CatalogItem {
+        let named = item.parent_id.as_ref().filter(|parent| parent.as_str() != self.0.config.platform.id);
+        let described = item.name.is_some() && *device != item.device_id;
+        let parent = named.or_else(|| Some(device).filter(|_| described));
+        CatalogItem { parentid: parent.map(ToString::to_string), ..row(item) }
     }
 }
 

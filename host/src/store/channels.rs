@@ -45,7 +45,7 @@ pub struct Channel {
     pub registerway: i64,
     /// Secrecy.
     pub secrecy: i64,
-    /// Whether its device says that it is on; off until it says so.
+    /// Whether it is on; off until its device describes it, then what the device says, on where it says nothing.
     pub status: Status,
     /// When its status last came; 0 before.
     pub active: i64,
@@ -266,13 +266,14 @@ fn owner(connection: &Connection, id: &str) -> Result<Option<(String, Status)>> 
     Ok(row.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?)
 }
 
-/// Writes what the item says over what is known; the status that stands then.
+/// Writes what the item says over what is known; the status that stands then. A channel of which no status ever
+/// came counts as on, since some devices never say it, and it may be asked for.
 fn update(connection: &Connection, batch: &CatalogBatch, item: &CatalogItem) -> Result<Status> {
     let sql = "UPDATE channels SET name = COALESCE(?2, name), manufacturer = COALESCE(?3, manufacturer),
         model = COALESCE(?4, model), owner = COALESCE(?5, owner), civilcode = COALESCE(?6, civilcode),
         address = COALESCE(?7, address), parental = COALESCE(?8, parental),
         safetyway = COALESCE(?9, safetyway), registerway = COALESCE(?10, registerway),
-        secrecy = COALESCE(?11, secrecy), status = COALESCE(?12, status),
+        secrecy = COALESCE(?11, secrecy), status = COALESCE(?12, IIF(active = 0, 'ON', status)),
         active = IIF(?12 IS NULL, active, ?13), uri = COALESCE(?14, uri), parentid = COALESCE(?15, parentid),
         longitude = COALESCE(?16, longitude), latitude = COALESCE(?17, latitude),
         ptztype = COALESCE(?18, ptztype), uptime = unixepoch(),

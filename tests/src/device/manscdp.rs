@@ -102,7 +102,7 @@ fn catalog_item(config: &DeviceConfig, channel: &Channel) -> String {
         ("Manufacturer", &config.manufacturer),
         ("Model", &config.model),
         ("Owner", "Owner"),
-        ("CivilCode", &config.domain),
+        ("CivilCode", config.domain.get(..6).unwrap_or_default()),
         ("Address", "Address"),
         ("Parental", "0"),
         ("ParentID", &channel.parent),

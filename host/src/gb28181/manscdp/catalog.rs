@@ -45,7 +45,8 @@ pub struct Item {
     pub model: Option<String>,
     /// Whose it is; some makers put the firmware here (Uniview).
     pub owner: Option<String>,
-    /// The division it stands in.
+    /// The division it stands in, 2 to 8 digits (GB/T 2260). Other text there is none: the word `CivilCode`
+    /// (Uniview), the platform's domain, a whole id.
     pub civil_code: Option<String>,
     /// The police area.
     pub block: Option<String>,
@@ -94,7 +95,7 @@ impl Item {
             manufacturer: fields.string("Manufacturer"),
             model: fields.string("Model"),
             owner: fields.string("Owner"),
-            civil_code: fields.string("CivilCode"),
+            civil_code: fields.string("CivilCode").filter(|code| is_civil_code(code)),
             block: fields.string("Block"),
             address: fields.string("Address"),
             parental: fields.number("Parental").map(|parental: u32| u8::from(parental != 0)),
@@ -113,6 +114,10 @@ impl Item {
             fields,
         })
     }
+}
+
+fn is_civil_code(code: &str) -> bool {
+    (2..=8).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// On or off, of a channel or one of its functions.
@@ -325,7 +330,11 @@ mod tests {
         assert_eq!(item(&[("Parental", "65535")]).parental, Some(1));
         assert_eq!(item(&[("PTZType", " 2 ")]).ptz_type, Some(2));
         assert_eq!(item(&[("PTZType", "2"), ("info/ptztype", "3")]).ptz_type, Some(3));
-        assert_eq!(item(&[("CivilCode", "null"), ("Name", " ")]).civil_code, None);
+        let civil_code = |code| item(&[("CivilCode", code)]).civil_code;
+        assert_eq!(civil_code("340200"), Some("340200".into()));
+        for rubbish in ["null", "CivilCode", "3402000000", "3", ""] {
+            assert_eq!(civil_code(rubbish), None, "{rubbish}");
+        }
         let place = item(&[("Longitude", "171.3"), ("Latitude", "134.2")]);
         assert_eq!((place.longitude, place.latitude), (Some(171.3), None));
         assert_eq!(item(&[("Longitude", "NaN"), ("Port", "99999")]).longitude, None);
