@@ -185,7 +185,7 @@ impl Gateway {
         match self.0.config.media.rtp_transport {
             RtpTransport::TcpActive => {
                 let source = answered.source.ok_or(Error::BadAnswer("names no port to connect to"))?;
-                self.0.media.connect_rtp_server(&id, source.ip(), source.port()).await?;
+                self.connect_media(stream, source).await?;
             }
             RtpTransport::TcpPassive => {}
             RtpTransport::Udp => {
@@ -196,6 +196,19 @@ impl Gateway {
             }
         }
         Ok(())
+    }
+
+    /// Has the media server connect to where the answer says. A device behind a NAT names an address that leads
+    /// nowhere (wvp-GB28181-pro #1860); then the one that its packets come from is tried.
+    async fn connect_media(&self, stream: &Stream, source: SocketAddr) -> Result<(), Error> {
+        let id = stream.id.to_string();
+        let Err(error) = self.0.media.connect_rtp_server(&id, source.ip(), source.port()).await else {
+            return Ok(());
+        };
+        let seen = stream.peer.map(|peer| peer.remote.ip()).filter(|seen| *seen != source.ip());
+        let seen = seen.ok_or(error)?;
+        tracing::info!(stream.id = %id, %source, %seen, "no connection to where the answer says");
+        Ok(self.0.media.connect_rtp_server(&id, seen, source.port()).await?)
     }
 
     /// Some devices send under an SSRC that nobody named. The port tells whose media it is, so that after a while
