@@ -15,7 +15,8 @@ async fn it_rings_first() -> anyhow::Result<()> {
     let site = Site::start().await?;
     let (issued, device) = site.online(1, |config| config.speed = 20).await?;
     device.behave(|device| {
-        device.ringing = true;
+        // Dahua says 101, others what telephones say.
+        device.provisional = vec![101, 180, 183];
         device.answer_delay = Duration::from_millis(100);
     });
     let stream = play(&site, &issued).await?;

@@ -45,4 +45,5 @@ mod sign;
 mod sipp;
 mod sipsak;
 mod tellers;
+mod tolerance;
 mod wire;

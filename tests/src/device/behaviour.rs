@@ -9,14 +9,18 @@ pub struct Behaviour {
     pub answer: Answer,
     /// How long it waits between INVITE and its final answer.
     pub answer_delay: Duration,
-    /// Says 180 before the final answer.
-    pub ringing: bool,
+    /// Says these before the final answer: 180, 183, Dahua's 101.
+    pub provisional: Vec<u16>,
     /// Answers CANCEL with nothing, and INVITE as if there had been none.
     pub ignore_cancel: bool,
     /// Its SDP answer is cut off and says neither where nor what.
     pub broken_sdp: bool,
+    /// How its SDP answer is written.
+    pub sdp_form: SdpForm,
     /// The `y=` of its SDP answer.
     pub ssrc_line: SsrcLine,
+    /// The Contact of its 200 to INVITE.
+    pub contact: ContactLine,
     /// The SSRC in its RTP, where it is not the one of the offer.
     pub rtp_ssrc: Option<u32>,
     /// Loses one RTP packet in so many.
@@ -43,6 +47,12 @@ pub struct Behaviour {
     pub lose_outgoing: u32,
     /// Sends every message twice.
     pub duplicate: bool,
+    /// The Content-Length of each MESSAGE from it.
+    pub length_line: LengthLine,
+    /// Cuts each MESSAGE from it into datagrams, or segments, of so many bytes; only the first has a head.
+    pub cut_at: Option<usize>,
+    /// These bytes stand in front of each message from it.
+    pub noise: &'static [u8],
     /// Sends Hikvision's `jaK` before each periodic keepalive.
     pub jak: bool,
     /// Sends rubbish before each periodic keepalive.
@@ -73,4 +83,44 @@ pub enum SsrcLine {
     Omit,
     /// Another text.
     Other(String),
+}
+
+/// How an SDP answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SdpForm {
+    /// As the standard has it.
+    #[default]
+    Usual,
+    /// `c=` names an address at which nobody listens, as that of a device behind a NAT.
+    ForeignAddress,
+    /// `o=` names another address than `c=`, at which nobody listens.
+    ForeignOrigin,
+    /// Attributes, `f=` and `y=` in the reverse of their order, lines end in LF.
+    Reversed,
+}
+
+/// The Contact of a 200 to INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContactLine {
+    /// Where the device is.
+    #[default]
+    True,
+    /// Left out.
+    Omit,
+    /// An address behind a NAT, where nobody reaches it.
+    Private,
+}
+
+/// A Content-Length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LengthLine {
+    /// How long the body is.
+    #[default]
+    True,
+    /// So many bytes off.
+    Off(isize),
+    /// Left out.
+    Omit,
+    /// 0.
+    Zero,
 }

@@ -12,6 +12,7 @@ use super::config::{Channel, DeviceConfig};
 use super::event::DeviceEvent;
 use super::invite::Dialog;
 use super::link::{self, Incoming, Link, Reader};
+use super::packet::packets;
 use super::register::Registration;
 use super::server;
 use crate::journal::Journal;
@@ -126,16 +127,18 @@ impl Core {
 
     /// Sends a message, as lossily as the device is told to.
     pub(super) async fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let (lost, twice) = self.with(|state| {
+        let (lost, twice, packets) = self.with(|state| {
             let lost = take_one(&mut state.behaviour.lose_outgoing);
-            (lost, state.behaviour.duplicate)
+            (lost, state.behaviour.duplicate, packets(bytes, &state.behaviour))
         });
         let link = self.link();
         if !lost && let Ok(message) = Message::parse(bytes) {
             self.events.push(DeviceEvent::Sent { message });
         }
         for _ in 0..if lost { 0 } else { 1 + usize::from(twice) } {
-            link.send(bytes).await?;
+            for packet in &packets {
+                link.send(packet).await?;
+            }
         }
         Ok(())
     }

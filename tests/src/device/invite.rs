@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::behaviour::{Answer, Behaviour};
+use super::behaviour::{Answer, Behaviour, ContactLine};
 use super::client;
 use super::config::DeviceConfig;
 use super::core::Core;
@@ -234,8 +234,8 @@ struct Session {
 
 impl Session {
     async fn run(mut self) {
-        if self.behaviour.ringing {
-            self.respond(Message::response(&self.invite, 180)).await;
+        for status in &self.behaviour.provisional {
+            self.respond(Message::response(&self.invite, *status)).await;
         }
         tokio::time::sleep(self.behaviour.answer_delay).await;
         // The sender lives as long as the device.
@@ -274,12 +274,13 @@ impl Session {
     async fn accept(&mut self, outlet: &Outlet) -> io::Result<()> {
         let sdp = match self.behaviour.broken_sdp {
             true => BROKEN_SDP.to_owned(),
-            false => self.offer.answer(&self.channel, outlet.local()?, &self.behaviour.ssrc_line),
+            false => self.offer.answer(&self.channel, outlet.local()?, &self.behaviour),
         };
-        let contact = format!("<sip:{}@{}>", self.channel, self.core.link().local());
-        let response = Message::response(&self.invite, 200)
-            .with("Contact", contact)
-            .with_body("application/sdp", sdp.into_bytes());
+        let mut response =
+            Message::response(&self.invite, 200).with_body("application/sdp", sdp.into_bytes());
+        if let Some(contact) = self.contact() {
+            response.push("Contact", contact);
+        }
         self.core.with(|state| {
             if let Some(dialog) = state.dialogs.get_mut(&self.call_id) {
                 dialog.answered = true;
@@ -298,6 +299,16 @@ impl Session {
             pause = (pause * 2).min(self.core.config.t1 * 8);
         }
         Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// The Contact of its 200.
+    fn contact(&self) -> Option<String> {
+        let address = match self.behaviour.contact {
+            ContactLine::True => self.core.link().local().to_string(),
+            ContactLine::Omit => return None,
+            ContactLine::Private => "192.168.1.64:5060".to_owned(),
+        };
+        Some(format!("<sip:{}@{address}>", self.channel))
     }
 
     async fn media(&self, outlet: Outlet) {

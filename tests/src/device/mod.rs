@@ -13,6 +13,7 @@
 //! | `query` | Catalog, DeviceInfo, DeviceStatus, RecordInfo |
 //! | `manscdp` | the XML bodies |
 //! | `invite` | a session from INVITE to BYE |
+//! | `packet` | how a message leaves a device that cannot count |
 //! | `offer` | the SDP offer and its answer |
 //! | `stream` | the RTP of a session |
 //! | `fleet` | many devices at once |
@@ -27,6 +28,7 @@ mod invite;
 mod link;
 mod manscdp;
 mod offer;
+mod packet;
 mod query;
 mod register;
 mod server;
@@ -39,7 +41,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::behaviour::{Answer, Behaviour, SsrcLine};
+pub use self::behaviour::{Answer, Behaviour, ContactLine, LengthLine, SdpForm, SsrcLine};
 pub use self::config::{Channel, Charset, DeviceConfig, Order, Paging, Recording, Transport, channel_ids};
 use self::core::Core;
 pub use self::event::DeviceEvent;

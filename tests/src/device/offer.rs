@@ -1,8 +1,11 @@
 //! The SDP of a session: the platform's offer and the device's answer (GB/T 28181 annex G).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::behaviour::SsrcLine;
+use super::behaviour::{Behaviour, SdpForm, SsrcLine};
+
+/// An address of loopback at which no device listens.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 9, 9, 9));
 
 /// What an offer asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,27 +74,43 @@ impl Offer {
     }
 
     /// The answer, for media sent from `local`.
-    pub(super) fn answer(&self, channel: &str, local: SocketAddr, ssrc_line: &SsrcLine) -> String {
+    pub(super) fn answer(&self, channel: &str, local: SocketAddr, behaviour: &Behaviour) -> String {
         let ip = local.ip();
         let (protocol, setup) = match self.carrier {
             Carrier::TcpConnect => ("TCP/RTP/AVP", "a=setup:active\r\na=connection:new\r\n"),
             Carrier::TcpListen => ("TCP/RTP/AVP", "a=setup:passive\r\na=connection:new\r\n"),
             Carrier::Udp => ("RTP/AVP", ""),
         };
-        let ssrc = match (ssrc_line, &self.ssrc) {
+        let ssrc = match (&behaviour.ssrc_line, &self.ssrc) {
             (SsrcLine::Echo, Some(ssrc)) => format!("y={ssrc}\r\n"),
             (SsrcLine::Echo, None) | (SsrcLine::Omit, _) => String::new(),
             (SsrcLine::Other(text), _) => format!("y={text}\r\n"),
         };
         let size = if self.session == "Download" { "a=filesize:154562\r\n" } else { "" };
-        format!(
-            "v=0\r\no={channel} 0 0 IN IP4 {ip}\r\ns={}\r\nc=IN IP4 {ip}\r\nt={}\r\n\
-             m=video {} {protocol} 96\r\na=sendonly\r\na=rtpmap:96 PS/90000\r\n{setup}{size}{ssrc}",
+        let (origin, address) = match behaviour.sdp_form {
+            SdpForm::ForeignAddress => (ip, NOBODY),
+            SdpForm::ForeignOrigin => (NOBODY, ip),
+            SdpForm::Reversed | SdpForm::Usual => (ip, ip),
+        };
+        let head = format!(
+            "v=0\r\no={channel} 0 0 IN IP4 {origin}\r\ns={}\r\nc=IN IP4 {address}\r\nt={}\r\n\
+             m=video {} {protocol} 96\r\n",
             self.session,
             self.time,
             local.port()
-        )
+        );
+        let media = format!("a=sendonly\r\na=rtpmap:96 PS/90000\r\n{setup}{size}{ssrc}");
+        match behaviour.sdp_form {
+            SdpForm::ForeignAddress | SdpForm::ForeignOrigin | SdpForm::Usual => head + &media,
+            SdpForm::Reversed => reversed(&head, &media),
+        }
     }
+}
+
+/// `f=`, `y=`, then the attributes from last to first, and LF for CRLF.
+fn reversed(head: &str, media: &str) -> String {
+    let media: Vec<&str> = media.lines().rev().collect();
+    format!("{}\nf=v/////a/1/8/1\n{}\n", head.lines().collect::<Vec<_>>().join("\n"), media.join("\n"))
 }
 
 #[cfg(test)]
@@ -126,7 +145,7 @@ mod tests {
         let answer = Offer::read(OFFER).unwrap().answer(
             "34020000001320000001",
             "127.0.0.1:40000".parse().unwrap(),
-            &SsrcLine::Echo,
+            &Behaviour::default(),
         );
         assert_eq!(
             answer,

@@ -169,8 +169,8 @@ impl Waiting {
             (Some(length), Some(_)) => Some(end.max(length)),
             (Some(length), None) => {
                 // Counted with CRLF, lines sent with LF (Hikvision): as much is missing as there are lines.
-                let lines = come[..end].iter().filter(|&&byte| byte == b'\n').count();
-                (next.is_empty() && length - end <= lines).then_some(end)
+                let lines = come.iter().filter(|&&byte| byte == b'\n').count();
+                (next.is_empty() && length - come.len() <= lines).then_some(end)
             }
             (None, _) => Some(end),
         }
