@@ -69,7 +69,8 @@ impl Gateway {
 
     /// MESSAGE or NOTIFY with a MANSCDP body.
     async fn told(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
-        let document = match manscdp::parse(&request.body) {
+        let body = self.readable(request, peer).await;
+        let document = match manscdp::parse(&body) {
             Ok(document) => document,
             Err(error) => {
                 tracing::debug!(%peer, %error, "body not understood");

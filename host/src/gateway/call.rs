@@ -21,6 +21,7 @@ use crate::sip::{Answer, Invite};
 use crate::store::MediaOrigin;
 
 use super::stream::{AnsweredMedia, Stage, Stream};
+use super::vendor::{Dialect, Observed};
 use super::{Error, Gateway, clock};
 
 /// An INVITE as its row keeps it while it has no final answer.
@@ -52,7 +53,9 @@ impl Gateway {
         stream: &Stream,
         peer: Peer,
         request: Request,
+        dialect: &Dialect,
     ) -> Result<AnsweredMedia, Error> {
+        let configured = Duration::from_secs(self.0.config.sip.invite_timeout_secs);
         let request = self.0.sip.stamp(peer, request).await?;
         let withdrawn = self.invited(stream.id, peer, &request).await?;
         let mut invite = match self.0.sip.invite(peer, request).await {
@@ -62,8 +65,9 @@ impl Gateway {
                 return Err(error.into());
             }
         };
-        match self.final_answer(&mut invite, &withdrawn).await {
-            Ok(answer) if is_success(&answer) => self.answered(stream, &invite, &answer).await,
+        let patience = dialect.invite_timeout(configured);
+        match final_answer(&mut invite, patience, &withdrawn).await {
+            Ok(answer) if is_success(&answer) => self.answered(stream, &invite, &answer, dialect).await,
             Ok(answer) => {
                 self.call_over(stream.id).await;
                 Err(Error::Refused(answer.status))
@@ -131,34 +135,36 @@ impl Gateway {
         Ok(calling)
     }
 
-    /// The device's final answer, within the time that the operator allows.
-    async fn final_answer(
-        &self,
-        invite: &mut Invite,
-        withdrawn: &CancellationToken,
-    ) -> Result<Response, Error> {
-        let patience = Duration::from_secs(self.0.config.sip.invite_timeout_secs);
-        tokio::select! {
-            () = withdrawn.cancelled() => Err(Error::Withdrawn),
-            answer = timeout(patience, last(invite)) => answer.unwrap_or(Err(Error::TimedOut)),
-        }
-    }
-
     async fn answered(
         &self,
         stream: &Stream,
         invite: &Invite,
         answer: &Response,
+        dialect: &Dialect,
     ) -> Result<AnsweredMedia, Error> {
         // The SDP may be missing or broken.
-        let media = answered_media(stream.ssrc, Session::parse(&answer.body).ok().as_ref());
+        let session = Session::parse(&self.answered_sdp(dialect, &stream.channel, &answer.body)).ok();
+        self.observe_ssrc(stream, session.as_ref());
+        let ssrc = dialect.other_ssrc(stream.ssrc, session.as_ref().and_then(|session| session.ssrc));
+        let source = session.as_ref().and_then(media_source);
+        let media = AnsweredMedia { ssrc: ssrc.clone().unwrap_or_default(), source };
         if self.accept(stream.id, invite, answer, media).await? {
-            return Ok(media);
+            return ssrc.map(|_| media);
         }
         // Closed while the device made up its mind.
         let (gateway, id) = (self.clone(), stream.id);
         self.in_background(async move { gateway.go_on_closing(id).await });
         Err(Error::Withdrawn)
+    }
+
+    /// Notes what the device does to our SSRC.
+    fn observe_ssrc(&self, stream: &Stream, session: Option<&Session>) {
+        let Some(session) = session else { return };
+        match session.ssrc {
+            None => self.observe(&stream.device, Observed::SSRC_MISSING),
+            Some(ssrc) if ssrc != stream.ssrc => self.observe(&stream.device, Observed::SSRC_CHANGED),
+            Some(_) => {}
+        }
     }
 
     /// The device said yes: first the dialog is in the store, then it is acknowledged, whatever else is wrong:
@@ -275,6 +281,18 @@ async fn withdraw(invite: &mut Invite) -> Result<Response, Error> {
     last(invite).await
 }
 
+/// The device's final answer, within the time that it has.
+async fn final_answer(
+    invite: &mut Invite,
+    patience: Duration,
+    withdrawn: &CancellationToken,
+) -> Result<Response, Error> {
+    tokio::select! {
+        () = withdrawn.cancelled() => Err(Error::Withdrawn),
+        answer = timeout(patience, last(invite)) => answer.unwrap_or(Err(Error::TimedOut)),
+    }
+}
+
 /// The final answer; provisional ones are passed over.
 async fn last(invite: &mut Invite) -> Result<Response, Error> {
     loop {
@@ -291,13 +309,10 @@ fn is_success(answer: &Response) -> bool {
     (200..300).contains(&answer.status)
 }
 
-/// What the answer says of where media comes from, and under which SSRC if not ours. Many devices leave `y=` out.
-fn answered_media(ours: Ssrc, session: Option<&Session>) -> AnsweredMedia {
-    let video = session.and_then(|session| session.video().zip(Some(session)));
-    let source =
-        video.and_then(|(video, session)| Some(SocketAddr::new(session.address(video)?, video.port)));
-    let ssrc = session.and_then(|session| session.ssrc).filter(|ssrc| *ssrc != ours);
-    AnsweredMedia { ssrc, source }
+/// Where the answer says that media comes from.
+fn media_source(session: &Session) -> Option<SocketAddr> {
+    let video = session.video()?;
+    Some(SocketAddr::new(session.address(video)?, video.port))
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

@@ -16,6 +16,7 @@ use crate::sip::core::message::{Method, Request};
 use crate::store::{self, NewStream, StreamKind};
 
 use super::stream::{AnsweredMedia, Stage, Stream};
+use super::vendor::{Dialect, Parties};
 use super::{Error, Gateway};
 
 /// What is to be opened.
@@ -37,8 +38,12 @@ impl Plan {
     }
 }
 
-/// What we take, PS first: Dahua wants it so. Devices that send something else than PS are rare.
-const PAYLOADS: [u8; 4] = [96, 97, 98, 99];
+/// How the device is asked.
+struct Manner {
+    dialect: Dialect,
+    /// The device's way, or the configured one.
+    transport: RtpTransport,
+}
 
 /// How long we wait for media under the SSRC agreed before any other is taken. Media comes within a second, and
 /// the media server gives up after fifteen.
@@ -55,9 +60,12 @@ impl Gateway {
     pub(super) async fn open(&self, plan: Plan) -> Result<StreamId, Error> {
         let offline = || Error::Offline(plan.device.to_string());
         let peer = self.0.registry.peer(&plan.device).ok_or_else(offline)?;
-        let stream = self.begin(&plan, peer).await?;
+        let dialect = self.dialect(&plan.device).await;
+        let transport = dialect.transport(self.0.config.media.rtp_transport);
+        let stream = self.begin(&plan, peer, transport).await?;
         let id = stream.id;
-        match self.call(&plan, &stream, peer).await {
+        let manner = Manner { dialect, transport };
+        match self.call(&plan, &stream, peer, &manner).await {
             Ok(()) => Ok(id),
             Err(error) => {
                 tracing::info!(stream.id = %id, channel.id = %plan.channel, %error, "stream did not open");
@@ -68,14 +76,16 @@ impl Gateway {
     }
 
     /// The row and the entry in the table, before the outside world is changed.
-    async fn begin(&self, plan: &Plan, peer: Peer) -> Result<Stream, Error> {
+    async fn begin(&self, plan: &Plan, peer: Peer, transport: RtpTransport) -> Result<Stream, Error> {
+        let each = self.0.config.media.rtp_ports == RtpPorts::Each;
         let new = NewStream {
             kind: plan.kind,
             region: self.0.config.platform.region.clone(),
             device: plan.device.to_string(),
             channel: plan.channel.to_string(),
             period: plan.period.map(|(start, end)| (start.cast_signed(), end.cast_signed())),
-            own_port: self.0.config.media.rtp_ports == RtpPorts::Each,
+            // Nobody connects from the single port.
+            own_port: each || transport == RtpTransport::TcpActive,
         };
         let row = self.0.store.open_stream(new).await.map_err(|error| match error {
             // The row of one that is just being closed says so in a moment.
@@ -104,31 +114,32 @@ impl Gateway {
         Ok(stream)
     }
 
-    async fn call(&self, plan: &Plan, stream: &Stream, peer: Peer) -> Result<(), Error> {
-        let target = self.media_target(stream).await?;
-        let request = self.invitation(plan, stream, peer, target)?;
-        let media = self.invite(stream, peer, request).await?;
-        self.meet_media(stream, media).await
+    async fn call(&self, plan: &Plan, stream: &Stream, peer: Peer, manner: &Manner) -> Result<(), Error> {
+        let target = self.media_target(stream, manner.transport).await?;
+        let request = self.invitation(plan, stream, peer, target, manner)?;
+        let media = self.invite(stream, peer, request, &manner.dialect).await?;
+        self.meet_media(stream, media, manner.transport).await
     }
 
     /// Where the device is to send media: the single port, or one that the media server opens for this stream.
     /// A media server that is not there shows here, before a device is troubled.
-    async fn media_target(&self, stream: &Stream) -> Result<SocketAddr, Error> {
+    async fn media_target(&self, stream: &Stream, transport: RtpTransport) -> Result<SocketAddr, Error> {
         let media = &self.0.config.media;
         let mut target: SocketAddr =
             media.rtp.parse().map_err(|_| Error::Internal("media.rtp is no address".to_owned()))?;
-        match media.rtp_ports {
-            RtpPorts::Each => target.set_port(self.own_port(stream).await?),
+        if stream.own_port {
+            target.set_port(self.own_port(stream, transport).await?);
+        } else {
             // What still comes under this name is an earlier stream's.
-            RtpPorts::Single => drop(self.0.media.close_streams(&stream.id.to_string()).await?),
+            self.0.media.close_streams(&stream.id.to_string()).await?;
         }
         Ok(target)
     }
 
     /// A port for this stream alone. By TCP any SSRC is taken, since only the device has the connection; by UDP
     /// ours, since a device of an earlier stream may still send there.
-    async fn own_port(&self, stream: &Stream) -> Result<u16, Error> {
-        let tcp_mode = match self.0.config.media.rtp_transport {
+    async fn own_port(&self, stream: &Stream, transport: RtpTransport) -> Result<u16, Error> {
+        let tcp_mode = match transport {
             RtpTransport::TcpActive => TcpMode::TcpActive,
             RtpTransport::TcpPassive => TcpMode::TcpPassive,
             RtpTransport::Udp => TcpMode::Udp,
@@ -152,37 +163,46 @@ impl Gateway {
         stream: &Stream,
         peer: Peer,
         target: SocketAddr,
+        manner: &Manner,
     ) -> Result<Request, Error> {
+        let platform = self.platform_id()?;
+        let Manner { dialect, transport } = manner;
+        let parties = Parties { channel: &plan.channel, device: &plan.device, platform: &platform };
         let offer = sdp::Offer {
-            owner: plan.channel.clone(),
+            owner: dialect.sdp_owner(parties),
             purpose: plan.purpose(),
             address: target.ip(),
             port: target.port(),
-            transport: match self.0.config.media.rtp_transport {
+            transport: match transport {
                 RtpTransport::TcpActive => sdp::Transport::TcpActive,
                 RtpTransport::TcpPassive => sdp::Transport::TcpPassive,
                 RtpTransport::Udp => sdp::Transport::Udp,
             },
-            payloads: PAYLOADS.to_vec(),
+            payloads: dialect.payloads(),
             ssrc: stream.ssrc,
-            sub_stream: None,
-            format: None,
+            sub_stream: dialect.sub_stream(),
+            format: dialect.format(),
         };
-        let platform = self.platform_id()?;
+        let offer = self.offered(dialect, &plan.channel, offer.to_string());
         Ok(self
-            .outbound(Method::Invite, &plan.channel, peer)?
+            .outbound(Method::Invite, &dialect.invite_target(parties), peer)?
             .with("Contact", self.contact(peer))
             .with("Subject", Subject::new(&plan.channel, stream.ssrc, &platform).to_string())
-            .with_body("APPLICATION/SDP", offer.to_string()))
+            .with_body("APPLICATION/SDP", offer))
     }
 
     /// Tells the media server what the answer changed: where to connect to, and which SSRC comes.
-    async fn meet_media(&self, stream: &Stream, answered: AnsweredMedia) -> Result<(), Error> {
+    async fn meet_media(
+        &self,
+        stream: &Stream,
+        answered: AnsweredMedia,
+        transport: RtpTransport,
+    ) -> Result<(), Error> {
         if !stream.own_port {
             return Ok(());
         }
         let id = stream.id.to_string();
-        match self.0.config.media.rtp_transport {
+        match transport {
             RtpTransport::TcpActive => {
                 let source = answered.source.ok_or(Error::BadAnswer("names no port to connect to"))?;
                 self.connect_media(stream, source).await?;

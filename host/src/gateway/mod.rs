@@ -28,6 +28,7 @@
 //! | `measure` | what is counted |
 //! | `resume` | what was there when the gateway last ran |
 //! | `reopen` | its streams among that |
+//! | `vendor` | what a device's maker does differently |
 //! | `view` | a user device as callers see it |
 
 mod account;
@@ -58,6 +59,7 @@ mod reopen;
 mod resume;
 mod stream;
 mod timeline;
+mod vendor;
 mod view;
 
 use std::sync::{Arc, Mutex};
@@ -83,6 +85,7 @@ pub use permit::Call;
 pub use policy::PluginStatus;
 pub use resume::Readiness;
 pub use timeline::{RecordDay, RecordItem, RecordList};
+pub use vendor::VendorShown;
 pub use view::{SysInfo, UserDevice};
 
 /// The gateway. A cheap handle; all clones are the same gateway.
@@ -113,6 +116,7 @@ struct Inner {
     queries: query::Queries,
     recordings: record::Recordings,
     streams: stream::Streams,
+    manners: vendor::Manners,
     sweeps: cleanup::Sweeps,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,

@@ -1,6 +1,7 @@
 //! Requests to devices, as every device takes them.
 
 use crate::gb28181::DeviceId;
+use crate::gb28181::manscdp;
 use crate::sip::core::Peer;
 use crate::sip::core::message::{Method, Request, Response};
 
@@ -35,11 +36,26 @@ impl Gateway {
         DeviceId::parse(&self.0.config.platform.id).map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Sends a MANSCDP body to `device` as a MESSAGE (GB/T 28181 §9.5) and waits for its final answer.
+    /// Asks `device` about `channel`, or about itself, in words that it reads (GB/T 28181 §9.5).
+    ///
+    /// # Errors
+    /// As for [`message`](Self::message).
+    pub(super) async fn ask_device(
+        &self,
+        device: &DeviceId,
+        channel: &DeviceId,
+        sn: u32,
+        asked: &manscdp::Request,
+    ) -> Result<(), Error> {
+        let dialect = self.dialect(device).await;
+        self.message(device, self.worded(&dialect, device, channel, sn, asked)?).await.map(drop)
+    }
+
+    /// Sends a MANSCDP body to `device` as a MESSAGE and waits for its final answer.
     ///
     /// # Errors
     /// When the device is offline, does not answer, or answers with no success.
-    pub(super) async fn message(&self, device: &DeviceId, body: Vec<u8>) -> Result<Response, Error> {
+    async fn message(&self, device: &DeviceId, body: Vec<u8>) -> Result<Response, Error> {
         let peer = self.0.registry.peer(device).ok_or_else(|| Error::Offline(device.to_string()))?;
         let request = self.outbound(Method::Message, device, peer)?.with_body(MANSCDP, body);
         let response = self.0.sip.request(peer, request).await?;

@@ -9,8 +9,8 @@ use jiff::civil::DateTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Record, RecordInfo, RecordQuery};
-use crate::gb28181::{Charset, DeviceId};
 use crate::store::StreamKind;
 
 use super::invite::Plan;
@@ -23,9 +23,6 @@ const AFTERTHOUGHT: Duration = Duration::from_millis(200);
 
 /// The same for a list that has grown past its total, so that nothing tells its end but silence.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// What is asked of a Dahua NVR, which answers nothing without a type; all others take it too.
-const RECORD_TYPE: &str = "all";
 
 impl Gateway {
     /// Plays `channel`'s recording of a period. Each call has a stream of its own.
@@ -79,11 +76,13 @@ impl Gateway {
         let query = RecordQuery {
             start: self.civil(asked.start)?,
             end: self.civil(asked.end)?,
-            kind: RECORD_TYPE.to_owned(),
+            kind: self.dialect(device).await.record_type(),
         };
         let end = Instant::now() + Duration::from_secs(self.0.config.sip.files_timeout_secs);
-        let body = manscdp::Request::RecordInfo(query).encode(sn, channel, Charset::Gb18030);
-        timeout_at(end, self.message(device, body)).await.unwrap_or(Err(Error::TimedOut))?;
+        let asked = manscdp::Request::RecordInfo(query);
+        timeout_at(end, self.ask_device(device, channel, sn, &asked))
+            .await
+            .unwrap_or(Err(Error::TimedOut))?;
         let mut list = List::default();
         let mut deadline = end;
         while let Ok(Some(part)) = timeout_at(deadline, parts.recv()).await {

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Catalog, DeviceInfo, RecordInfo};
-use crate::gb28181::{Charset, DeviceId};
 use crate::store::{self, Applied, CatalogBatch, CatalogItem, NewEvent};
 
 use super::receivers::Kind;
@@ -127,9 +127,9 @@ impl Gateway {
     /// answers 403 to a query that comes at once).
     pub(super) fn describe_soon(&self, device: &DeviceId) {
         let (gateway, device) = (self.clone(), device.clone());
-        let delay = Duration::from_millis(self.0.config.sip.query_delay_ms);
+        let configured = Duration::from_millis(self.0.config.sip.query_delay_ms);
         self.in_background(async move {
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(gateway.dialect(&device).await.query_delay(configured)).await;
             gateway.persist("DeviceInfo", &device, || gateway.ask_device_info(&device)).await;
             gateway.persist("Catalog", &device, || gateway.ask_catalog(&device)).await;
         });
@@ -152,16 +152,14 @@ impl Gateway {
     }
 
     async fn ask_device_info(&self, device: &DeviceId) -> Result<(), Error> {
-        let body = manscdp::Request::DeviceInfo.encode(self.0.queries.next_sn(), device, Charset::Gb18030);
-        self.message(device, body).await.map(drop)
+        self.ask_device(device, device, self.0.queries.next_sn(), &manscdp::Request::DeviceInfo).await
     }
 
     async fn ask_catalog(&self, device: &DeviceId) -> Result<(), Error> {
         let sn = self.0.queries.next_sn();
         let generation = self.0.store.begin_catalog(device.as_str()).await?;
         self.0.queries.begin(device.clone(), sn, generation, Instant::now());
-        let body = manscdp::Request::Catalog.encode(sn, device, Charset::Gb18030);
-        self.message(device, body).await.map(drop)
+        self.ask_device(device, device, sn, &manscdp::Request::Catalog).await
     }
 
     /// Takes what a device says of itself.
@@ -172,7 +170,22 @@ impl Gateway {
             firmware: info.firmware,
             model: info.model,
         };
-        self.0.store.set_device_info(device.as_str(), row).await?;
+        let row = self.0.store.set_device_info(device.as_str(), row).await?;
+        self.recognise(device, &row);
+        Ok(())
+    }
+
+    /// A single camera is its own channel, and may say there what it is. DeviceInfo knows better.
+    async fn take_own_item(&self, device: &DeviceId, catalog: &Catalog) -> Result<(), Error> {
+        let own = catalog.items.iter().find(|item| item.device_id == *device && item.manufacturer.is_some());
+        let Some(item) = own else { return Ok(()) };
+        let Some(row) = self.0.store.user(device.as_str()).await? else { return Ok(()) };
+        if !row.manufacturer.is_empty() {
+            return Ok(());
+        }
+        let (manufacturer, model) = (item.manufacturer.clone(), item.model.clone());
+        let info = store::DeviceInfo { manufacturer, model, ..store::DeviceInfo::default() };
+        self.recognise(device, &self.0.store.set_device_info(device.as_str(), info).await?);
         Ok(())
     }
 
@@ -184,12 +197,15 @@ impl Gateway {
         sn: Option<u32>,
         catalog: Catalog,
     ) -> Result<(), Error> {
+        self.take_own_item(device, &catalog).await?;
+        let generation = self.0.queries.generation(device, sn);
+        let taken = self.normalised(&self.dialect(device).await, catalog.clone());
         let batch = CatalogBatch {
             user: device.to_string(),
-            generation: self.0.queries.generation(device, sn),
+            generation,
             adopt: self.0.config.platform.adopt_channels,
             time: clock::seconds(),
-            items: catalog.items.iter().map(|item| self.row(device, item)).collect(),
+            items: taken.items.iter().map(|item| self.row(device, item)).collect(),
         };
         let receivers = self.0.receivers.of(Kind::DevicesActive);
         let time = batch.time;

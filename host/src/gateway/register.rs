@@ -101,11 +101,20 @@ impl Gateway {
             self.0.streams.hasten(device, Instant::now());
             self.describe_soon(device);
         }
-        let mut response = request.respond(200);
+        let mut response = self.dated(request.respond(200), device).await;
         if let Some(contact) = request.headers.get("Contact") {
             response = response.with("Contact", contact);
         }
-        Ok(response.with("Expires", expires.to_string()).with("Date", clock::date(&self.0.zone)))
+        Ok(response.with("Expires", expires.to_string()))
+    }
+
+    /// A 200 with the time, unless the device is better left alone with it.
+    async fn dated(&self, response: Response, device: &DeviceId) -> Response {
+        if self.dialect(device).await.sets_clock() {
+            response.with("Date", clock::date(&self.0.zone))
+        } else {
+            response
+        }
     }
 
     /// What is new is stored before the 200; a refresh that changes nothing is written behind.
@@ -120,7 +129,8 @@ impl Gateway {
             }
             Admission::New => {
                 let event = self.registration_event().await?;
-                self.0.store.register(device, registration, event).await?;
+                let row = self.0.store.register(device, registration, event).await?;
+                self.recognise(&attempt.device, &row);
                 self.0.events.wake();
             }
         }
@@ -135,7 +145,7 @@ impl Gateway {
         self.0.events.wake();
         self.0.registry.leave(device);
         tracing::info!(device.id = %device, "device de-registered");
-        Ok(request.respond(200).with("Expires", "0").with("Date", clock::date(&self.0.zone)))
+        Ok(self.dated(request.respond(200), device).await.with("Expires", "0"))
     }
 
     fn nonces(&self) -> MutexGuard<'_, NonceKeeper> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use crate::gb28181::DeviceId;
 use crate::plugin::Credential;
 use crate::sip::core::Peer;
+
+use super::vendor::{Held, Observed};
 
 /// All known devices.
 #[derive(Debug, Default)]
@@ -26,6 +28,9 @@ struct Device {
     credential: Credential,
     /// None before the first registration and after a de-registration.
     session: Option<Session>,
+    /// How it is spoken to; none while that is to be asked.
+    vendor: Option<Arc<Held>>,
+    observed: Observed,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +66,7 @@ impl Registry {
         let mut devices = self.lock();
         match devices.get_mut(&id) {
             Some(device) => device.credential = credential,
-            None => drop(devices.insert(id, Device { credential, session: None })),
+            None => drop(devices.insert(id, Device::new(credential))),
         }
     }
 
@@ -111,7 +116,7 @@ impl Registry {
         let Some(session) = devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
             return Sender::Stranger;
         };
-        if session.peer != peer && host(session.peer) != host(peer) {
+        if !session.covers(peer) {
             return Sender::Stranger;
         }
         let back = !session.online;
@@ -123,6 +128,47 @@ impl Registry {
     pub(crate) fn peer(&self, id: &DeviceId) -> Option<Peer> {
         let devices = self.lock();
         devices.get(id)?.session.as_ref().filter(|session| session.online).map(|session| session.peer)
+    }
+
+    /// Whether `peer` may speak in the name of `id`, which is registered: see [`hear`](Self::hear).
+    pub(crate) fn covers(&self, id: &DeviceId, peer: Peer) -> bool {
+        let devices = self.lock();
+        devices.get(id).and_then(|device| device.session.as_ref()).is_some_and(|session| session.covers(peer))
+    }
+
+    /// How `id` is spoken to, as far as it was decided.
+    pub(super) fn vendor(&self, id: &DeviceId) -> Option<Arc<Held>> {
+        self.lock().get(id)?.vendor.clone()
+    }
+
+    pub(super) fn set_vendor(&self, id: &DeviceId, held: Arc<Held>) {
+        if let Some(device) = self.lock().get_mut(id) {
+            device.vendor = Some(held);
+        }
+    }
+
+    /// As [`set_vendor`](Self::set_vendor), unless another was decided on while this one was: then more was known.
+    pub(super) fn replace_vendor(&self, id: &DeviceId, before: Option<&Arc<Held>>, held: Arc<Held>) {
+        if let Some(device) = self.lock().get_mut(id)
+            && device.vendor.as_ref().map(Arc::as_ptr) == before.map(Arc::as_ptr)
+        {
+            device.vendor = Some(held);
+        }
+    }
+
+    /// How `id` has behaved.
+    pub(super) fn observed(&self, id: &DeviceId) -> Observed {
+        self.lock().get(id).map(|device| device.observed).unwrap_or_default()
+    }
+
+    /// Notes how `id` behaves. Where that is new, what was decided goes.
+    pub(super) fn observe(&self, id: &DeviceId, way: Observed) {
+        if let Some(device) = self.lock().get_mut(id)
+            && device.observed.and(way) != device.observed
+        {
+            device.observed = device.observed.and(way);
+            device.vendor = None;
+        }
     }
 
     /// How many devices there are, and how many of them are online.
@@ -147,6 +193,19 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Device>> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Device {
+    fn new(credential: Credential) -> Self {
+        Self { credential, session: None, vendor: None, observed: Observed::default() }
+    }
+}
+
+impl Session {
+    /// A registration goes for its connection and its source host.
+    fn covers(&self, peer: Peer) -> bool {
+        self.peer == peer || host(self.peer) == host(peer)
     }
 }
 

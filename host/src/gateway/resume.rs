@@ -24,6 +24,7 @@ use super::receivers::Receivers;
 use super::record::Recordings;
 use super::registry::Registry;
 use super::stream::Streams;
+use super::vendor::Manners;
 use super::{Doors, Error, Gateway, Inner};
 
 /// How long a nonce may be answered. A device takes milliseconds; one on a bad line a few attempts.
@@ -133,6 +134,7 @@ impl Inner {
             registry: Registry::default(),
             recordings: Recordings::default(),
             streams: Streams::default(),
+            manners: Manners::default(),
             sweeps: Sweeps::default(),
             check_wanted: Notify::new(),
             remembering: tokio::sync::Mutex::default(),

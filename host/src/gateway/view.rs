@@ -142,6 +142,7 @@ mod tests {
             user_agent: "IP Camera".to_owned(),
             gb_version: "2.0".to_owned(),
             generation: 3,
+            vendor: String::new(),
         }
     }
 

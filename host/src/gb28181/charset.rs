@@ -50,6 +50,23 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Bytes as [`decode`] is to read them. Where they read as UTF-8 and as GB18030 alike, `doubtful` tells which they
+/// are: Chinese takes three bytes a character in UTF-8, so that a text of two-byte characters alone is more likely
+/// GBK (`一楼`).
+pub fn settle(bytes: &[u8], doubtful: Charset) -> Cow<'_, [u8]> {
+    if doubtful == Charset::Utf8 || bytes.is_ascii() {
+        return Cow::Borrowed(bytes);
+    }
+    let short = |text: &str| text.chars().all(|character| character < '\u{800}');
+    if !std::str::from_utf8(bytes).is_ok_and(short) {
+        return Cow::Borrowed(bytes);
+    }
+    match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
+        Some(text) => Cow::Owned(text.into_owned().into_bytes()),
+        None => Cow::Borrowed(bytes),
+    }
+}
+
 /// The text cut behind each `>`.
 fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|&byte| byte == b'>')
@@ -84,6 +101,18 @@ mod tests {
         assert_eq!(decode(b"\xEF\xBB\xBFplain"), "plain");
         // 萳 is in GBK, not in GB2312 (wvp-GB28181-pro #1344).
         assert_eq!(decode(b"\xC8\x6C"), "萳");
+    }
+
+    #[test]
+    fn only_what_reads_both_ways_is_settled_by_the_device() {
+        // The ground floor in GBK.
+        let floor = b"\xD2\xBB\xC2\xA5";
+        assert_eq!(decode(floor), "һ¥");
+        assert_eq!(decode(&settle(floor, Charset::Utf8)), "һ¥");
+        assert_eq!(decode(&settle(floor, Charset::Gb2312)), "一楼");
+        for bytes in ["东门".as_bytes(), b"\xB6\xAB\xC3\xC5", b"plain"] {
+            assert_eq!(settle(bytes, Charset::Gb18030), bytes);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    api::{channels, live, playback, plugins, record, users},
+    api::{channels, live, playback, plugins, record, users, vendor},
     errand::Errands,
     health, hook, metrics,
     reply::Failure,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::gateway::Gateway;
 
-/// gosip's API and the plugins'. Every call is a GET, and carries a sign.
+/// gosip's API and the plugins'. Every call of it is a GET, and carries a sign.
 fn api() -> OpenApiRouter<Face> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create))
@@ -44,6 +44,11 @@ fn api() -> OpenApiRouter<Face> {
         .routes(routes!(plugins::forget_value))
 }
 
+/// What goes beyond gosip, and is asked for and changed at one path. It carries a sign too.
+fn resources() -> OpenApiRouter<Face> {
+    OpenApiRouter::default().routes(routes!(vendor::show, vendor::choose, vendor::release))
+}
+
 /// What is asked for by the media server, by probes and by readers. No sign; hooks carry a token.
 fn others() -> OpenApiRouter<Face> {
     OpenApiRouter::default()
@@ -53,6 +58,11 @@ fn others() -> OpenApiRouter<Face> {
         .routes(routes!(health::ready))
         .routes(routes!(metrics::page))
         .routes(routes!(document))
+}
+
+/// All of them, as the document has them.
+fn whole() -> OpenApiRouter<Face> {
+    api().merge(resources()).merge(others())
 }
 
 /// What handlers work with.
@@ -71,8 +81,9 @@ impl FromRef<Face> for Gateway {
 /// The routes with all that surrounds them.
 pub(super) fn router(face: Face) -> Router {
     let signed = from_fn_with_state(face.gateway.clone(), permit);
-    let api = Router::from(api()).route_layer(signed);
-    frame(get_only(api).merge(others())).with_state(face)
+    let api = Router::from(api()).route_layer(signed.clone());
+    let resources = Router::from(resources()).route_layer(signed);
+    frame(get_only(api).merge(resources).merge(others())).with_state(face)
 }
 
 /// Keeps other methods from routes that stand for GET, before anything else is asked.
@@ -99,7 +110,7 @@ async fn permit(State(gateway): State<Gateway>, request: Request, next: Next) ->
     responses((status = 200, description = "The OpenAPI document.", content_type = "application/json")))]
 async fn document() -> impl IntoResponse {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        let document = api().merge(others()).into_openapi().to_json();
+        let document = whole().into_openapi().to_json();
         document.expect("the document is strings, lists and maps with string keys")
     });
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
@@ -212,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_document_is_the_table() {
-        let document = json!(api().merge(others()).into_openapi());
+        let document = json!(whole().into_openapi());
         let whole = document["security"].clone();
         let paths = document["paths"].as_object().expect("paths");
         let (mut lines, mut names) = (Vec::new(), HashSet::new());
@@ -232,6 +243,9 @@ mod tests {
         get /devices/{id}/files signed
         get /devices/{id}/play signed
         get /devices/{id}/replay signed
+        delete /devices/{id}/vendor signed
+        get /devices/{id}/vendor signed
+        put /devices/{id}/vendor signed
         post /index/hook/{name}
         get /livez
         get /metrics
@@ -254,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_reference_in_the_document_resolves() {
-        let document = json!(api().merge(others()).into_openapi());
+        let document = json!(whole().into_openapi());
         let text = document.to_string();
         let references: Vec<&str> =
             text.split("\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();

@@ -72,7 +72,7 @@ pub(super) fn selection(sweep: &Sweep, chosen: Vec<Deletion>) -> (Vec<Deletion>,
 }
 
 /// One line of at most 128 bytes.
-fn phrase(reason: &str) -> String {
+pub(super) fn phrase(reason: &str) -> String {
     let mut end = reason.len().min(128);
     while !reason.is_char_boundary(end) {
         end -= 1;

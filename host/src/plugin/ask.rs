@@ -10,7 +10,7 @@ use super::{
     instance::Plugin,
     notify,
     secret::{Credential, Secret},
-    sign, vendor,
+    sign, vendor, vendors,
 };
 
 /// Every secret of a call has this handle: there is never more than one, see [`Lent`].
@@ -68,7 +68,11 @@ impl Plugin {
 
     /// Whether it knows a device; none if it does not.
     pub fn claim(&self, device: &vendor::Device) -> Result<Option<vendor::Recognition>, Error> {
-        self.call(Lent::Nothing, |exports, store| exports.vendor()?.call_claim(store, device), Ok)
+        self.call(
+            Lent::Nothing,
+            |exports, store| exports.vendor()?.call_claim(store, device),
+            vendors::recognition,
+        )
     }
 
     /// A MANSCDP body, mended.
@@ -94,7 +98,7 @@ impl Plugin {
         self.call(
             Lent::Nothing,
             |exports, store| exports.vendor()?.call_offer(store, device, channel, sdp),
-            Ok,
+            vendors::text,
         )
     }
 
@@ -103,7 +107,7 @@ impl Plugin {
         self.call(
             Lent::Nothing,
             |exports, store| exports.vendor()?.call_answer(store, device, channel, sdp),
-            Ok,
+            vendors::text,
         )
     }
 
@@ -118,7 +122,7 @@ impl Plugin {
         self.call(
             Lent::Nothing,
             |exports, store| exports.vendor()?.call_control(store, device, channel, cmd_type, body),
-            Ok,
+            vendors::text,
         )
     }
 }

@@ -69,6 +69,11 @@ impl Plugin {
         Self { name: name.to_owned(), account, indices, pre, config, limits, started, slots }
     }
 
+    /// Its file's name, without `.wasm`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How many instances were made, trial runs counted.
     pub fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)

@@ -16,6 +16,7 @@
 //! | `account`, `health`, `figures`, `status` | what is kept of a plugin beside its instances, and shown |
 //! | `answer` | answers held against the contract |
 //! | `ask` | a method for each function of the contract |
+//! | `vendors` | the vendor modules, all of which are asked |
 //! | `trial` | one component by itself, for the command line |
 
 mod account;
@@ -41,6 +42,7 @@ mod set;
 mod status;
 pub mod swap;
 mod trial;
+mod vendors;
 mod wasi;
 mod watch;
 
@@ -67,6 +69,7 @@ pub use secret::{Credential, Secret};
 pub use set::Settings;
 pub use status::{Mishap, Refused, State, Status, Version};
 pub use trial::{Inspection, ResetError, Trial, inspect};
+pub use vendors::Vendors;
 pub use watch::Watch;
 
 use hire::Office;

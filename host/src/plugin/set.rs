@@ -14,6 +14,7 @@ use super::{
     lifecycle::Info,
     limits::{Limits, date, now},
     secret::Secret,
+    vendors,
 };
 
 /// What `[plugins]` says. A plugin's name is its file's, without `.wasm`. Not printable: `configs` may hold secrets.
@@ -87,6 +88,8 @@ pub(super) struct PluginSet {
     pub(super) members: BTreeMap<String, Member>,
     /// The folder's other files, by name, and why they are not in force.
     pub(super) others: BTreeMap<String, Refusal>,
+    /// Which vendor modules are among them.
+    pub(super) vendor_edition: u64,
 }
 
 impl PluginSet {
@@ -100,7 +103,8 @@ impl PluginSet {
         let (auth, sign) = (plugin(&settings.auth), plugin(&settings.sign));
         let notify = settings.notify.iter().map(plugin).collect();
         let cleanup = settings.cleanup.as_ref().map(plugin);
-        Self { auth, sign, notify, cleanup, members, others }
+        let vendor_edition = vendors::edition(&members);
+        Self { auth, sign, notify, cleanup, members, others, vendor_edition }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Plugin> {

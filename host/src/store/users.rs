@@ -13,7 +13,7 @@ use super::{
 const COLUMNS: &str =
     "id, addtime, uptime, deviceid, name, pwd, region, host, port, transport, proto, report,
     raddr, manufacturer, devicetype, firmware, model, uri, active, regist, online, seen_at, expires_at,
-    source, local, user_agent, gb_version, generation";
+    source, local, user_agent, gb_version, generation, vendor";
 
 /// A row of `users`. Times are Unix seconds; a text that is not known is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct User {
     pub gb_version: String,
     /// The number of the last catalog query.
     pub generation: i64,
+    /// The vendor module that an operator gave it by the API.
+    pub vendor: String,
 }
 
 /// A device's password, which no log shows.
@@ -258,6 +260,18 @@ impl Store {
         self.touches.show_in([&mut user]);
         Ok(user)
     }
+
+    /// Stores which vendor module an operator gives the device; empty takes that back.
+    ///
+    /// Errors: [`Error::Missing`].
+    pub async fn set_vendor(&self, id: impl Into<String>, module: impl Into<String>) -> Result<User> {
+        let (id, module) = (id.into(), module.into());
+        let sql = "UPDATE users SET vendor = ?2, uptime = unixepoch() WHERE deviceid = ?1";
+        let mut user =
+            self.write(move |connection| change(connection, sql, params![id, module], &id)).await?;
+        self.touches.show_in([&mut user]);
+        Ok(user)
+    }
 }
 
 /// Whether there is a user device `id`.
@@ -331,6 +345,7 @@ impl FromColumns for User {
             user_agent: columns.take()?,
             gb_version: columns.take()?,
             generation: columns.take()?,
+            vendor: columns.take()?,
         })
     }
 }

@@ -4,14 +4,14 @@ pub use crate::bindings::vendor::exports::sluice::policy::vendor::{
     Charset, Device, Hooks, Item, Owner, Profile, Recognition, SsrcChange, Transport,
 };
 
-/// A device that keeps to the standard, to be changed where one does not.
+/// How the gateway speaks to a device that no module knows, to be changed where one wants otherwise.
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            charset: Charset::Gb18030,
+            charset: Charset::Gb2312,
             transport: Transport::Configured,
-            sdp_owner: Owner::Device,
-            sdp_payloads: vec![96],
+            sdp_owner: Owner::Channel,
+            sdp_payloads: vec![96, 97, 98, 99],
             sdp_stream_attribute: None,
             sdp_format: None,
             invite_target: Owner::Channel,

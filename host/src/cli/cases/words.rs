@@ -33,7 +33,7 @@ macro_rules! words {
 
 words!(NonceState = auth::NonceState { Fresh, Replayed, Stale, Unknown });
 words!(Subject = sign::Subject { Api, Play, Publish });
-words!(Charset = vendor::Charset { Gb18030, Utf8 });
+words!(Charset = vendor::Charset { Gb18030, Gb2312, Utf8 });
 words!(Owner = vendor::Owner { Channel, Device, Platform });
 words!(SsrcChange = vendor::SsrcChange { Follow, Ignore, Refuse });
 words!(Transport = vendor::Transport { Configured, TcpActive, TcpPassive, Udp });

@@ -65,13 +65,22 @@ pub fn parse_all(bytes: &[u8]) -> Result<Vec<Document>, Error> {
 /// The CmdType of a body that nobody has parsed yet, by which a vendor's repair is chosen. It may be wrong
 /// about broken bodies.
 pub fn cmd_type(bytes: &[u8]) -> Option<CmdType> {
-    const NAME: &[u8] = b"CmdType";
-    let at = bytes.windows(NAME.len()).position(|window| window == NAME)?;
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric();
+    peek(bytes, b"CmdType").map(|name| CmdType::parse(&name))
+}
+
+/// The first DeviceID of a body that nobody has parsed yet. It may be wrong about broken bodies.
+pub fn device_id(bytes: &[u8]) -> Option<DeviceId> {
+    DeviceId::parse(&peek(bytes, b"DeviceID")?).ok()
+}
+
+/// The word that follows the first `name`, as element or attribute.
+fn peek(bytes: &[u8], name: &[u8]) -> Option<String> {
+    let at = bytes.windows(name.len()).position(|window| window == name)?;
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
     let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'=' | b'"' | b'\'');
-    let value = bytes[at + NAME.len()..].iter().copied().skip_while(is_between).take_while(is_name);
-    let name: String = value.map(char::from).collect();
-    (!name.is_empty()).then(|| CmdType::parse(&name))
+    let value = bytes[at + name.len()..].iter().copied().skip_while(is_between).take_while(is_word);
+    let word: String = value.map(char::from).collect();
+    (!word.is_empty()).then_some(word)
 }
 
 /// What a document is for; its root element.

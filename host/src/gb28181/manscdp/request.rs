@@ -79,7 +79,7 @@ pub struct RecordQuery {
     pub start: DateTime,
     /// Until when, in the device's local time.
     pub end: DateTime,
-    /// `time`, `alarm`, `manual` or `all`. A Dahua NVR answers only if it is there.
+    /// `time`, `alarm`, `manual` or `all`; empty leaves it out. A Dahua NVR answers only if it is there.
     pub kind: String,
 }
 
@@ -88,7 +88,9 @@ impl RecordQuery {
         line(xml, "StartTime", &time::format(self.start));
         line(xml, "EndTime", &time::format(self.end));
         line(xml, "Secrecy", &0);
-        line(xml, "Type", &self.kind);
+        if !self.kind.is_empty() {
+            line(xml, "Type", &self.kind);
+        }
     }
 }
 

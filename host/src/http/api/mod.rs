@@ -6,3 +6,4 @@ pub(super) mod playback;
 pub(super) mod plugins;
 pub(super) mod record;
 pub(super) mod users;
+pub(super) mod vendor;

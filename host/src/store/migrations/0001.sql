@@ -38,7 +38,8 @@ CREATE TABLE users (
     local        TEXT NOT NULL DEFAULT '',
     user_agent   TEXT NOT NULL DEFAULT '',
     gb_version   TEXT NOT NULL DEFAULT '',
-    generation   INTEGER NOT NULL DEFAULT 0
+    generation   INTEGER NOT NULL DEFAULT 0,
+    vendor       TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE channels (

@@ -34,6 +34,7 @@ async fn a_new_user_device_has_its_defaults_and_the_first_number() {
         user_agent: String::new(),
         gb_version: String::new(),
         generation: 0,
+        vendor: String::new(),
     };
     assert_eq!(user, expected);
     assert_eq!(fixture.store.user("37070000081118000001").await.unwrap(), Some(expected));
