@@ -13,7 +13,8 @@ use anyhow::{Context, Result};
 const FOLDERS: [&str; 2] = ["plugins", "tests/guests"];
 
 /// What every plugin is built from beside its own crate.
-const SHARED: [&str; 5] = ["Cargo.lock", "Cargo.toml", "plugins/robot", "plugins/sdk", "wit"];
+const SHARED: [&str; 6] =
+    ["Cargo.lock", "Cargo.toml", "plugins/maker", "plugins/robot", "plugins/sdk", "wit"];
 
 /// This builder, as it was compiled: what is on disk may be newer.
 const BUILDER: [&str; 2] = [include_str!("lib.rs"), include_str!("toolchain.rs")];
@@ -113,6 +114,7 @@ mod tests {
         SHARED[..2].iter().for_each(|path| write(path, ""));
         write("plugins/build/src/lib.rs", "");
         write("plugins/build/Cargo.toml", "[package]\nname = \"build\"\n");
+        write("plugins/maker/src/lib.rs", "");
         write("plugins/robot/src/lib.rs", "");
         write("plugins/sdk/src/lib.rs", "");
         write("wit/host.wit", "");

@@ -1,0 +1,8 @@
+//! Dahua's cameras and recorders.
+//!
+//!     [plugins.config.dahua]
+//!     sub_stream = false    # true: the sub-stream
+
+mod policy;
+
+sluice_sdk::export!(policy::Dahua: Vendor);
