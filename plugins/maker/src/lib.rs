@@ -24,7 +24,7 @@ pub const EDITION: u8 = 10;
 /// By what a maker's devices are recognised. All is compared without regard to case; an empty list matches nothing.
 #[derive(Debug, Default)]
 pub struct Signs {
-    /// What stands in Manufacturer.
+    /// The maker's names. One of them stands in Manufacturer, or in a User-Agent that nobody need have seen before.
     pub makers: &'static [&'static str],
     /// What Model begins with.
     pub models: &'static [&'static str],
@@ -60,7 +60,7 @@ impl Signs {
             Some((MAKER, said("Manufacturer", &device.manufacturer)))
         } else if begins(self.models) {
             Some((MODEL, said("Model", &device.model)))
-        } else if holds(&agent, self.agents) {
+        } else if holds(&agent, self.agents) || holds(&agent, self.makers) {
             Some((AGENT, said("User-Agent", &device.user_agent)))
         } else if holds(&agent, self.hints) && is_placeholder(&maker) {
             Some((HINT, said("User-Agent", &device.user_agent) + ", as some of other makers' are"))
@@ -118,6 +118,7 @@ mod tests {
             sure(HINT, "its User-Agent is IP Camera, as some of other makers' are")
         );
         assert_eq!(seen(&agent("acme ua 2.0")), sure(AGENT, "its User-Agent is acme ua 2.0"));
+        assert_eq!(seen(&agent("a camera of ACME's")), sure(AGENT, "its User-Agent is a camera of ACME's"));
         assert_eq!(seen(&model("ac-7 ")), sure(MODEL, "its Model is ac-7"));
         let all = Device { user_agent: Some("Acme UA".into()), ..made_by("ACME Ltd.", "AC-7") };
         assert_eq!(seen(&all), sure(MAKER, "its Manufacturer is ACME Ltd."));

@@ -1,6 +1,10 @@
 //! Devices for the tests of vendor modules.
 
-use sluice_sdk::{samples, types::Attribute, vendor::Device};
+use sluice_sdk::{
+    Vendor, samples,
+    types::Attribute,
+    vendor::{Device, Profile},
+};
 
 /// A device of which only the User-Agent is known.
 pub fn agent(user_agent: &str) -> Device {
@@ -26,4 +30,20 @@ pub fn made_by(manufacturer: &str, model: &str) -> Device {
 pub fn being(mut device: Device, name: &str) -> Device {
     device.attributes.push(Attribute { name: name.into(), value: "true".into() });
     device
+}
+
+/// How sure a module is of a device; none where it does not know it.
+///
+/// # Panics
+/// The module could not say.
+pub fn certainty(module: &impl Vendor, device: &Device) -> Option<u8> {
+    module.claim(device).expect("it can say").map(|found| found.certainty)
+}
+
+/// How a module speaks to a device that it knows.
+///
+/// # Panics
+/// It does not know it.
+pub fn profile(module: &impl Vendor, device: &Device) -> Profile {
+    module.claim(device).expect("it can say").expect("it knows the device").profile
 }
