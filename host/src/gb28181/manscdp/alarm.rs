@@ -46,3 +46,32 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gb28181::manscdp::{Body, parse};
+
+    #[test]
+    fn an_alarm_is_understood_wherever_its_type_stands() {
+        let alarm = |inside: &str| {
+            let body = format!(
+                "<Notify><CmdType>Alarm</CmdType><SN>1</SN><DeviceID>34</DeviceID><AlarmPriority> 1 </AlarmPriority>\
+                 <AlarmMethod>5</AlarmMethod><AlarmTime>2023-8-9T7:38:35+08:00</AlarmTime>{inside}</Notify>"
+            );
+            match parse(body.as_bytes()).unwrap().body {
+                Body::Alarm(Alarm { priority, method, time, kind, event, .. }) => {
+                    assert_eq!((priority, method), (Some(1), Some(5)));
+                    assert_eq!(time, Some(jiff::civil::datetime(2023, 8, 9, 7, 38, 35, 0)));
+                    (kind, event)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let event = "<AlarmTypeParam><EventType>1</EventType></AlarmTypeParam>";
+        assert_eq!(alarm(&format!("<Info><AlarmType>6</AlarmType>{event}</Info>")), (Some(6), Some(1)));
+        assert_eq!(alarm(&format!("<info><AlarmType>6</AlarmType>{event}</info>")), (Some(6), Some(1)));
+        assert_eq!(alarm(&format!("<AlarmType>6</AlarmType>{event}")), (Some(6), Some(1)));
+        assert_eq!(alarm(""), (None, None));
+    }
+}
