@@ -92,7 +92,9 @@ fn read_as_everything(bytes: &[u8]) {
 fn outcomes(folder: &str, outcome: impl Fn(&[u8]) -> Vec<String>) -> String {
     let mut lines = Vec::new();
     for (name, bytes) in files(folder) {
-        lines.extend(outcome(&bytes).into_iter().map(|says| format!("{name}\n    {says}")));
+        let says = outcome(&bytes);
+        assert!(!says.is_empty() || body(&bytes).is_empty(), "{name} has no outcome");
+        lines.extend(says.into_iter().map(|says| format!("{name}\n    {says}")));
     }
     lines.join("\n")
 }

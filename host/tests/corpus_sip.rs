@@ -94,6 +94,23 @@ fn every_captured_message_reaches_its_outcome() {
     assert_eq!(reached, stated, "the table and the folder hold the same files");
 }
 
+/// A capture that has no file here, or a file that nobody captured, would go unnoticed otherwise.
+#[test]
+fn every_captured_message_of_the_index_is_here() {
+    let indexed = |folder: &str| -> Vec<String> {
+        let index = fs::read_to_string(data(folder).join("index.tsv")).expect("readable");
+        index.lines().skip(1).filter_map(|row| row.split('\t').next()).map(ToOwned::to_owned).collect()
+    };
+    for (folder, ending) in
+        [("gb28181", ".sip"), ("manscdp", ".xml"), ("manscdp-field", ".xml"), ("rfc4475", ".dat")]
+    {
+        let here: Vec<_> = files(folder, ending).into_keys().collect();
+        let mut indexed = indexed(folder);
+        indexed.sort();
+        assert_eq!(here, indexed, "{folder}");
+    }
+}
+
 #[test]
 fn every_torture_test_reaches_its_outcome() {
     let files = files("rfc4475", ".dat");
