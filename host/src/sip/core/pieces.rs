@@ -66,7 +66,8 @@ impl Pieces {
         if message.is_empty() {
             return; // A keep-alive.
         }
-        if !parse::is_message(message)
+        if !self.begun.is_empty()
+            && !parse::is_message(message)
             && let Some(begun) = self.take(peer.remote)
         {
             return self.go_on(now, begun, bytes);
