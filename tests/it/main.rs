@@ -46,4 +46,5 @@ mod sipp;
 mod sipsak;
 mod tellers;
 mod tolerance;
+mod vendors_table;
 mod wire;

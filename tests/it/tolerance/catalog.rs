@@ -143,6 +143,27 @@ async fn a_channel_without_status_is_on_until_the_device_says_other() -> anyhow:
     Ok(())
 }
 
+/// Hikvision names the channel in From or in the body where the standard has the device.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_is_taken_from_the_device_whoever_it_names() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let issued = site.issue(1).await?;
+    let wire = Wire::open(site.sip).await?;
+    assert_eq!(wire.register(&issued.device, PASSWORD).await?.status(), Some(200));
+    let (device, channel) = (issued.device.as_str(), issued.channels[0].as_str());
+    for (from, about, status) in
+        [(device, device, 200), (device, channel, 200), (channel, device, 200), (channel, channel, 403)]
+    {
+        let body = format!(
+            "<Notify><CmdType>Alarm</CmdType><SN>1</SN><DeviceID>{about}</DeviceID><AlarmPriority>1</AlarmPriority>\
+             <AlarmMethod>5</AlarmMethod></Notify>"
+        );
+        let message = wire::from(from, "MESSAGE").with_body("Application/MANSCDP+xml", body.into_bytes());
+        assert_eq!(wire.ask(&message).await?.status(), Some(status), "{from} tells of {about}");
+    }
+    Ok(())
+}
+
 /// Tells of one channel, unasked.
 async fn say(device: &Device, root: &str, item: &str) -> anyhow::Result<()> {
     let id = device.id();

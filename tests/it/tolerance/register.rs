@@ -124,6 +124,20 @@ async fn a_device_that_never_refreshes_stays_while_it_keeps_alive() -> anyhow::R
     Ok(())
 }
 
+/// Dahua refuses a query that comes too soon: it is asked again after some seconds (wvp-GB28181-pro #28).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_refuses_a_query_is_asked_again() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let issued = site.issue(1).await?;
+    let mut config = site.recorder(&issued);
+    config.behaviour.refuse_queries = 1;
+    let device = config.start().await?;
+    assert_eq!(device.register().await?.status, 200);
+    let model = || site.row("SELECT model FROM users WHERE deviceid = ?1", &issued.device);
+    wait_for(|| async { model().is_ok_and(|model| model == "Simulated") }).await?;
+    site.wait_until_on(&issued.channels[0]).await
+}
+
 /// A 100 to REGISTER has upset Dahua (AKStream #58).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registration_has_no_provisional_answer() -> anyhow::Result<()> {

@@ -37,6 +37,8 @@ pub struct Behaviour {
     pub ignore_bye: bool,
     /// Does not answer MESSAGE, OPTIONS and the like.
     pub deaf: bool,
+    /// Answers so many queries with 403, as Dahua does to those that come soon after a registration.
+    pub refuse_queries: u32,
     /// Answers MESSAGE with 200 but never sends what was asked for.
     pub no_query_answers: bool,
     /// How long it waits before it sends what was asked for.

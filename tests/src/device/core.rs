@@ -193,7 +193,7 @@ async fn listen(core: Arc<Core>, mut reader: Reader) {
 }
 
 /// Takes one from a counter of things still to be done; whether there was one.
-fn take_one(counter: &mut u32) -> bool {
+pub(super) fn take_one(counter: &mut u32) -> bool {
     let left = *counter > 0;
     *counter = counter.saturating_sub(1);
     left

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
+use super::core::{Core, take_one};
 use super::event::DeviceEvent;
 use super::manscdp::Asked;
 use super::{client, invite, query};
@@ -68,6 +68,9 @@ async fn body(core: &Arc<Core>, message: &Message) {
         _ => core
             .events
             .push(DeviceEvent::Commanded { command: asked.command.clone(), body: asked.body.clone() }),
+    }
+    if asked.root == "Query" && core.with(|state| take_one(&mut state.behaviour.refuse_queries)) {
+        return answer(core, message, 403).await;
     }
     answer(core, message, 200).await;
     match asked.root.as_str() {
