@@ -54,17 +54,19 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
 /// are: Chinese takes three bytes a character in UTF-8, so that a text of two-byte characters alone is more likely
 /// GBK (`一楼`).
 pub fn settle(bytes: &[u8], doubtful: Charset) -> Cow<'_, [u8]> {
-    if doubtful == Charset::Utf8 || bytes.is_ascii() {
-        return Cow::Borrowed(bytes);
+    match gbk_in_doubt(bytes) {
+        Some(text) if doubtful != Charset::Utf8 => Cow::Owned(text.into_owned().into_bytes()),
+        _ => Cow::Borrowed(bytes),
     }
+}
+
+/// What bytes say in GB18030, where they could as well be UTF-8.
+pub fn gbk_in_doubt(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let short = |text: &str| text.chars().all(|character| character < '\u{800}');
-    if !std::str::from_utf8(bytes).is_ok_and(short) {
-        return Cow::Borrowed(bytes);
+    if bytes.is_ascii() || !std::str::from_utf8(bytes).is_ok_and(short) {
+        return None;
     }
-    match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
-        Some(text) => Cow::Owned(text.into_owned().into_bytes()),
-        None => Cow::Borrowed(bytes),
-    }
+    GB18030.decode_without_bom_handling_and_without_replacement(bytes)
 }
 
 /// The text cut behind each `>`.

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::gb28181::charset;
 use crate::plugin::types::Attribute;
 use crate::plugin::vendor;
 use crate::store::User;
@@ -27,9 +28,9 @@ impl Observed {
         (Self::SSRC_MISSING, "ssrc-missing"),
     ];
 
-    /// The encoding that shows in a body; none in one of ASCII alone.
+    /// The encoding that shows in a body; none in one of ASCII alone, or that reads in both.
     pub(super) fn of_text(body: &[u8]) -> Option<Self> {
-        if body.is_ascii() {
+        if body.is_ascii() || charset::gbk_in_doubt(body).is_some() {
             return None;
         }
         Some(if std::str::from_utf8(body).is_ok() { Self::SENDS_UTF8 } else { Self::SENDS_GB18030 })
@@ -88,6 +89,8 @@ mod tests {
     #[test]
     fn an_encoding_shows_only_in_what_is_not_ascii() {
         assert_eq!(Observed::of_text(b"<Name>gate</Name>"), None);
+        // The ground floor in GBK, and something else in UTF-8.
+        assert_eq!(Observed::of_text(b"\xD2\xBB\xC2\xA5"), None);
         assert_eq!(Observed::of_text("<Name>东门</Name>".as_bytes()), Some(Observed::SENDS_UTF8));
         assert_eq!(Observed::of_text(b"\xB6\xAB\xC3\xC5"), Some(Observed::SENDS_GB18030));
     }
