@@ -15,14 +15,20 @@ use crate::sip::Message;
 /// T2: the longest pause between retransmissions (RFC 3261 §17.1.2.1).
 const T2: Duration = Duration::from_secs(4);
 
+/// Where nobody reaches a device from outside.
+const PRIVATE: &str = "192.168.1.64:5060";
+
 /// Sends a request with a Via of its own and waits for its final answer.
 pub(super) async fn request(core: &Core, mut message: Message) -> Result<Message, DeviceError> {
     let link = core.link();
     let branch = format!("z9hG4bK{}", random::id());
-    message.headers.insert(
-        0,
-        ("Via".to_owned(), format!("SIP/2.0/{} {};rport;branch={branch}", link.name(), link.local())),
-    );
+    let habits = &core.config.habits;
+    let by = if habits.private_via { PRIVATE.to_owned() } else { link.local().to_string() };
+    let via = format!("SIP/2.0/{} {by};rport;branch={branch}", link.name());
+    message.headers.insert(0, ("Via".to_owned(), via));
+    if habits.sorted_headers {
+        message.headers.sort();
+    }
     let (sender, mut answers) = mpsc::channel(8);
     core.with(|state| state.pending.insert(branch.clone(), sender));
     let answer = exchange(core, &message.to_bytes(), link.is_reliable(), &mut answers).await;
@@ -116,7 +122,7 @@ pub(super) async fn keep_registered(core: Arc<Core>, interval: Duration) {
             let _ = core.link().send(b"\x00\xffrubbish\r\n\r\n").await;
         }
         let _ = keepalive(&core, "OK").await;
-        if refreshed.elapsed() >= refresh {
+        if refreshed.elapsed() >= refresh && !core.config.habits.registers_once {
             refreshed = Instant::now();
             let _ = super::register::refresh(&core).await;
         }

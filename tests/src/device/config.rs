@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Behaviour, Device};
+use super::{Behaviour, Device, Habits};
 use crate::rtp;
 
 /// What a device is made from. Start from [`DeviceConfig::camera`] or [`DeviceConfig::recorder`] and change fields.
@@ -58,6 +58,8 @@ pub struct DeviceConfig {
     pub file_frames: u64,
     /// What it does wrong.
     pub behaviour: Behaviour,
+    /// What it does in its maker's way.
+    pub habits: Habits,
 }
 
 /// How a device speaks SIP.
@@ -80,6 +82,8 @@ pub enum Charset {
     Gb2312,
     /// UTF-8, and the prolog says so.
     Utf8,
+    /// UTF-8 under a prolog that ends before its encoding, as Uniview's platforms write it.
+    Utf8DeclaredTwice,
     /// UTF-8 under the prolog GB2312: a wrong label.
     Utf8LabelledGb2312,
 }
@@ -180,6 +184,7 @@ impl DeviceConfig {
             speed: 1,
             file_frames: 100,
             behaviour: Behaviour::default(),
+            habits: Habits::default(),
         }
     }
 

@@ -95,12 +95,24 @@ pub enum DeviceEvent {
         /// Its DeviceID.
         target: String,
     },
+    /// The device answered, and sends nothing: the offer was not made in its maker's way.
+    Withheld {
+        /// The session.
+        call_id: String,
+    },
     /// The device was started again.
     Rebooted,
     /// A REGISTER got its final answer.
     Registered {
         /// With which status.
         status: u16,
+    },
+    /// An offer chose among the streams of a device that has two.
+    StreamChosen {
+        /// The session.
+        call_id: String,
+        /// It wants the smaller one.
+        sub: bool,
     },
     /// Any SIP message came, before the device acted on it; lost ones too.
     Received {

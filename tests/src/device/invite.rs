@@ -96,6 +96,7 @@ pub(super) async fn invite(core: &Arc<Core>, invite: Message) {
     let refusal = match (&offer, known, busy) {
         (_, false, _) => Some(404),
         (Err(_), ..) => Some(488),
+        (Ok(offer), ..) if core.config.habits.refuses(offer, &core.config.platform_id) => Some(488),
         // The session stays as it is (RFC 3261 §14.2).
         (_, _, true) => Some(488),
         _ => None,
@@ -274,7 +275,10 @@ impl Session {
     async fn accept(&mut self, outlet: &Outlet) -> io::Result<()> {
         let sdp = match self.behaviour.broken_sdp {
             true => BROKEN_SDP.to_owned(),
-            false => self.offer.answer(&self.channel, outlet.local()?, &self.behaviour),
+            false => {
+                let config = &self.core.config;
+                self.offer.answer(config, &self.channel, outlet.local()?, &self.behaviour)
+            }
         };
         let mut response =
             Message::response(&self.invite, 200).with_body("application/sdp", sdp.into_bytes());
@@ -312,8 +316,16 @@ impl Session {
     }
 
     async fn media(&self, outlet: Outlet) {
+        let habits = &self.core.config.habits;
+        if !habits.sends(&self.offer) {
+            self.core.events.push(DeviceEvent::Withheld { call_id: self.call_id.clone() });
+            return std::future::pending().await;
+        }
         if self.behaviour.no_media {
             return std::future::pending().await;
+        }
+        if let Some(sub) = habits.chosen(&self.offer) {
+            self.core.events.push(DeviceEvent::StreamChosen { call_id: self.call_id.clone(), sub });
         }
         let sent = self.core.packet_counter(&self.call_id);
         let plan = self.plan();

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::config::{Channel, Charset, DeviceConfig, Recording};
+use super::habits::Habits;
 
 /// The Content-Type of a MANSCDP body.
 pub(super) const CONTENT_TYPE: &str = "Application/MANSCDP+xml";
@@ -42,12 +43,13 @@ impl Asked {
 /// The bytes of a body in the device's charset; the prolog goes before it.
 pub(super) fn encode(xml: &str, charset: Charset) -> Vec<u8> {
     let (label, gb) = match charset {
-        Charset::Gb18030 => ("GB18030", true),
-        Charset::Gb2312 => ("GB2312", true),
-        Charset::Utf8 => ("UTF-8", false),
-        Charset::Utf8LabelledGb2312 => ("GB2312", false),
+        Charset::Gb18030 => (" encoding=\"GB18030\"", true),
+        Charset::Gb2312 => (" encoding=\"GB2312\"", true),
+        Charset::Utf8 => (" encoding=\"UTF-8\"", false),
+        Charset::Utf8DeclaredTwice => ("?> encoding=\"UTF-8\"", false),
+        Charset::Utf8LabelledGb2312 => (" encoding=\"GB2312\"", false),
     };
-    let text = format!("<?xml version=\"1.0\" encoding=\"{label}\"?>\r\n{xml}");
+    let text = format!("<?xml version=\"1.0\"{label}?>\r\n{xml}");
     if gb { encoding_rs::GB18030.encode(&text).0.into_owned() } else { text.into_bytes() }
 }
 
@@ -91,12 +93,12 @@ pub(super) fn result(asked: &Asked) -> String {
 
 pub(super) fn catalog(config: &DeviceConfig, sn: &str, sum_num: usize, channels: &[Channel]) -> String {
     let items: String = channels.iter().map(|channel| catalog_item(config, channel)).collect();
-    let list = list("DeviceList", sum_num, channels.len(), &items);
+    let list = list("DeviceList", &sum_num.to_string(), &channels.len().to_string(), &items);
     document("Response", "Catalog", sn, &config.id, &list)
 }
 
 fn catalog_item(config: &DeviceConfig, channel: &Channel) -> String {
-    item(&[
+    item(&config.habits.item(&[
         ("DeviceID", &channel.id),
         ("Name", &channel.name),
         ("Manufacturer", &config.manufacturer),
@@ -110,7 +112,7 @@ fn catalog_item(config: &DeviceConfig, channel: &Channel) -> String {
         ("RegisterWay", "1"),
         ("Secrecy", "0"),
         ("Status", &channel.status),
-    ])
+    ]))
 }
 
 pub(super) fn record_info(
@@ -119,18 +121,20 @@ pub(super) fn record_info(
     sum_num: usize,
     found: &[Recording],
 ) -> String {
-    let items: String = found.iter().map(|recording| record_item(&asked.target, recording)).collect();
+    let number = |number| config.habits.number(number);
+    let item = |recording| record_item(&asked.target, recording, &config.habits);
+    let items: String = found.iter().map(item).collect();
     let name = element_line("Name", &config.name);
     // Several vendors leave the list out when it is empty.
     let list = if found.is_empty() {
-        element_line("SumNum", &sum_num.to_string())
+        element_line("SumNum", &number(sum_num))
     } else {
-        list("RecordList", sum_num, found.len(), &items)
+        list("RecordList", &number(sum_num), &number(found.len()), &items)
     };
     document("Response", "RecordInfo", &asked.sn, &asked.target, &format!("{name}{list}"))
 }
 
-fn record_item(channel: &str, recording: &Recording) -> String {
+fn record_item(channel: &str, recording: &Recording, habits: &Habits) -> String {
     item(&[
         ("DeviceID", channel),
         ("Name", &recording.name),
@@ -138,9 +142,9 @@ fn record_item(channel: &str, recording: &Recording) -> String {
         ("Address", "Address"),
         ("StartTime", &recording.start),
         ("EndTime", &recording.end),
-        ("Secrecy", "0"),
+        ("Secrecy", &habits.number(0)),
         ("Type", &recording.kind),
-        ("FileSize", &recording.size.to_string()),
+        ("FileSize", &habits.number(recording.size)),
     ])
 }
 
@@ -149,8 +153,8 @@ fn document(root: &str, command: &str, sn: &str, id: &str, rest: &str) -> String
     format!("<{root}>\r\n{head}{rest}</{root}>\r\n")
 }
 
-fn list(name: &str, sum_num: usize, num: usize, items: &str) -> String {
-    let sum_num = element_line("SumNum", &sum_num.to_string());
+fn list(name: &str, sum_num: &str, num: &str, items: &str) -> String {
+    let sum_num = element_line("SumNum", sum_num);
     format!("{sum_num}<{name} Num=\"{num}\">\r\n{items}</{name}>\r\n")
 }
 

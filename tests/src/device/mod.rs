@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `config` | what a device is: ids, channels, recordings, charset, how it pages lists |
 //! | `behaviour` | what it does wrong, changeable while it runs |
+//! | `habits` | what it does in its maker's way |
+//! | `vendor` | a device of each maker |
 //! | `event` | what it saw and did |
 //! | `core` | the state behind a running device, and its socket's loop |
 //! | `link` | the socket to the platform |
@@ -24,6 +26,7 @@ mod config;
 mod core;
 mod event;
 mod fleet;
+mod habits;
 mod invite;
 mod link;
 mod manscdp;
@@ -35,6 +38,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub mod vendor;
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +50,7 @@ pub use self::config::{Channel, Charset, DeviceConfig, Order, Paging, Recording,
 use self::core::Core;
 pub use self::event::DeviceEvent;
 pub use self::fleet::{Fleet, FleetReport};
+pub use self::habits::Habits;
 pub use self::register::{Credentials, Registered};
 use crate::journal::{Journal, NotSeen};
 

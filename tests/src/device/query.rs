@@ -15,6 +15,10 @@ pub(super) async fn answer(core: Arc<Core>, asked: Asked) {
         return;
     }
     tokio::time::sleep(behaviour.query_delay).await;
+    let habits = &core.config.habits;
+    if asked.command == "RecordInfo" && habits.record_type.is_some_and(|kind| asked.field("Type") != kind) {
+        return;
+    }
     let channels = core.with(|state| state.channels.clone());
     let messages = match asked.command.as_str() {
         "Catalog" => catalog_messages(&core, &asked.sn, &channels),
@@ -25,6 +29,10 @@ pub(super) async fn answer(core: Arc<Core>, asked: Asked) {
     };
     let paging = if asked.command == "RecordInfo" { &core.config.record_list } else { &core.config.catalog };
     let _ = send(&core, messages, paging).await;
+    if asked.command == "Catalog" && habits.repeats_first_item {
+        let again = catalog_messages(&core, &asked.sn, &channels[..channels.len().min(1)]);
+        let _ = send(&core, again, paging).await;
+    }
 }
 
 /// Sends the whole catalog under that SN.

@@ -1,6 +1,9 @@
 //! Registration, and the ways to get it wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::DeviceError;
 use super::client;
@@ -53,6 +56,8 @@ pub(super) struct Registration {
     kept: bool,
     /// The last REGISTER that got 200 was no de-registration.
     pub(super) registered: bool,
+    /// When that was.
+    at: Option<Instant>,
 }
 
 impl Registration {
@@ -66,7 +71,13 @@ impl Registration {
             authorization: None,
             kept: false,
             registered: false,
+            at: None,
         }
+    }
+
+    /// Whether the device has registered, no longer ago than that.
+    pub(super) fn is_younger_than(&self, age: Duration) -> bool {
+        self.registered && self.at.is_some_and(|at| at.elapsed() < age)
     }
 }
 
@@ -104,15 +115,20 @@ async fn attempt(core: &Core, credentials: &Credentials, expires: u32) -> Result
         let status = answer.status().unwrap_or_default();
         statuses.push(status);
         if status == 200 {
-            core.with(|state| state.registration.registered = expires > 0);
+            core.with(|state| {
+                state.registration.registered = expires > 0;
+                state.registration.at = Some(Instant::now());
+            });
         }
         core.events.push(DeviceEvent::Registered { status });
         let challenges = answer.all("WWW-Authenticate").any(|_| true);
         if status != 401 || !challenges {
             return Ok(outcome(core, &answer, statuses));
         }
-        let challenge =
-            answer.all("WWW-Authenticate").find_map(Challenge::parse).ok_or(DeviceError::Challenge)?;
+        let needs_algorithm = core.config.habits.needs_algorithm;
+        let is_usable = |challenge: &Challenge| !needs_algorithm || challenge.algorithm_text.is_some();
+        let mut challenges = answer.all("WWW-Authenticate").filter_map(Challenge::parse);
+        let challenge = challenges.find(is_usable).ok_or(DeviceError::Challenge)?;
         // A second challenge is worth an answer only when the password was right and the nonce old.
         let again = statuses.len() == 1 || (statuses.len() == 2 && challenge.stale);
         core.with(|state| {
@@ -186,6 +202,9 @@ fn message(core: &Core, expires: u32, authorization: Option<String>) -> Message 
     message.push("Max-Forwards", "70");
     message.push("User-Agent", config.user_agent.as_str());
     message.push("Expires", expires.to_string());
+    if let Some(version) = config.habits.version {
+        message.push("X-GB-Ver", version);
+    }
     message
 }
 

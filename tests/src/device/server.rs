@@ -30,6 +30,7 @@ pub(super) async fn receive(core: &Arc<Core>, message: Message) {
         "BYE" => invite::bye(core, &message).await,
         "CANCEL" => invite::cancel(core, &message).await,
         "INVITE" => invite::invite(core, message).await,
+        _ if is_stray(core, &message) => answer(core, &message, 481).await,
         _ if core.with(|state| state.behaviour.deaf) => core.remember(&message, Vec::new()),
         "INFO" => info(core, &message).await,
         "MESSAGE" => body(core, &message).await,
@@ -51,6 +52,9 @@ pub(super) async fn respond(core: &Core, request: &Message, mut response: Messag
         response.set("To", format!("{to};tag={}", random::id()));
     }
     response.push("User-Agent", core.config.user_agent.as_str());
+    if core.config.habits.sorted_headers {
+        response.headers.sort();
+    }
     let bytes = response.to_bytes();
     core.remember(request, bytes.clone());
     // A dead connection shows itself in the listening task.
@@ -72,12 +76,28 @@ async fn body(core: &Arc<Core>, message: &Message) {
     if asked.root == "Query" && core.with(|state| take_one(&mut state.behaviour.refuse_queries)) {
         return answer(core, message, 403).await;
     }
+    if asked.root == "Query" && is_settling(core) {
+        let warning = "399 devnull \"<102>[Component]Not registered\"";
+        return respond(core, message, Message::response(message, 403).with("Warning", warning)).await;
+    }
     answer(core, message, 200).await;
     match asked.root.as_str() {
         "Query" => core.spawn(query::answer(Arc::clone(core), asked)),
         "Control" => core.spawn(query::command(Arc::clone(core), asked)),
         _ => {}
     }
+}
+
+/// Whether a request has a To tag, belongs to no dialog, and is refused for that.
+fn is_stray(core: &Core, request: &Message) -> bool {
+    let tagged = request.header("To").is_some_and(|to| param(to, "tag").is_some());
+    let known = || core.with(|state| state.dialogs.contains_key(request.call_id()));
+    core.config.habits.refuses_stray_tags && tagged && !known()
+}
+
+/// Whether the device has registered too short a while ago to be asked.
+fn is_settling(core: &Core) -> bool {
+    core.with(|state| state.registration.is_younger_than(core.config.habits.settling))
 }
 
 async fn info(core: &Core, message: &Message) {

@@ -6,6 +6,7 @@ mod platform;
 mod query;
 mod register;
 mod session;
+mod vendor;
 
 use std::time::Duration;
 
