@@ -24,6 +24,8 @@ mod live_shared;
 mod live_ssrc;
 mod live_steps;
 mod live_wire;
+mod maker_quirks;
+mod makers;
 mod notify;
 mod openapi;
 mod playback;
