@@ -8,12 +8,14 @@
 //! | `exchange` | SIP messages as lines to read |
 //! | `narration` | what is printed |
 //! | `keep` | `--keep`: what to try by hand |
+//! | `vendors` | `--vendors`: a device of each maker |
 
 mod chapters;
 mod exchange;
 mod house;
 mod keep;
 mod narration;
+mod vendors;
 mod workshop;
 
 use std::process::ExitCode;
@@ -34,6 +36,10 @@ struct Arguments {
     /// Leave everything running at the end, and print URLs to try with curl; Ctrl-C ends it
     #[arg(long)]
     keep: bool,
+
+    /// Play a device of each maker instead, and print a table of what came of it
+    #[arg(long, conflicts_with = "keep")]
+    vendors: bool,
 }
 
 #[tokio::main]
@@ -47,7 +53,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match tour(&mut house, &mut tell, arguments.keep).await {
+    match tour(&mut house, &mut tell, &arguments).await {
         Ok(()) => {
             tell.all_done();
             ExitCode::SUCCESS
@@ -65,10 +71,14 @@ async fn build_and_open(tell: &mut Narration) -> anyhow::Result<House> {
     House::open(&binary).await
 }
 
-async fn tour(house: &mut House, tell: &mut Narration, keep: bool) -> anyhow::Result<()> {
+async fn tour(house: &mut House, tell: &mut Narration, arguments: &Arguments) -> anyhow::Result<()> {
     tell.line(&house.to_string());
+    if arguments.vendors {
+        vendors::play(house, tell).await?;
+        return chapters::end::leave(house, tell).await;
+    }
     let cast: Cast = chapters::walk(house, tell).await?;
-    if keep {
+    if arguments.keep {
         keep::until_interrupted(house, &cast, tell).await?;
     }
     chapters::end::leave(house, tell).await
