@@ -8,9 +8,11 @@ use sluice_tests::site::{Issued, Site};
 /// 2022-05-03 01:02:03 in Shanghai.
 const START: i64 = 1_651_510_923;
 
-/// Whose answer it is, its parts between DeviceID and the end, and the periods read from it, in seconds after
-/// [`START`].
-const LISTS: [(&str, &[&str], &[(i64, i64)]); 7] = [
+/// From and to, in seconds after [`START`].
+type Periods = &'static [(i64, i64)];
+
+/// Whose answer it is, its parts between DeviceID and the end, and the periods read from it.
+const LISTS: [(&str, &[&str], Periods); 7] = [
     (
         "blanks around numbers (TP-Link IPC43AW)",
         &["<SumNum> 1 </SumNum><RecordList Num=\" 1 \"><Item><StartTime> 2022-05-03T01:02:03 </StartTime>\
