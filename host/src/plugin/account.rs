@@ -11,7 +11,7 @@ use super::{
     bindings::sluice::policy::host::Level,
     error::Fault,
     figures::{Figures, Meters},
-    health::Health,
+    health::{self, Health},
     limits::{date, now},
     memory::{Memory, ValueError},
 };
@@ -31,6 +31,8 @@ struct Books {
     memory: Memory,
     /// Locked for one count.
     lines: Mutex<Quota>,
+    /// What is said of its failures, so that its own lines cannot drown it. Locked when a call has failed.
+    failures: Mutex<Quota>,
     /// Locked when a call has failed.
     last_error: Mutex<Option<(Fault, u64)>>,
 }
@@ -42,6 +44,7 @@ impl Account {
             meters: Meters::new(slots),
             memory,
             lines: Mutex::new(Quota::new(now())),
+            failures: Mutex::new(Quota::new(now())),
             last_error: Mutex::default(),
         };
         Self::over(plugin, books.into())
@@ -94,7 +97,7 @@ impl Account {
         let ended = now();
         self.books.meters.count(slot, ended - started, outcome.as_ref().err());
         if let Err(fault) = outcome {
-            self.report(fault, ended);
+            self.report(fault, ended, ended - started);
         }
     }
 
@@ -107,18 +110,21 @@ impl Account {
         self.books.meters.figures(&self.plugin)
     }
 
-    /// Once for each failure; but one that sets a plugin aside speaks for those it spares.
-    fn report(&self, fault: &Fault, at: Instant) {
+    /// Once for each failure, up to a quota; but one that sets a plugin aside speaks for those it spares.
+    fn report(&self, fault: &Fault, at: Instant, took: Duration) {
         let plugin = &self.plugin;
         if !matches!(fault, Fault::Unavailable(_)) {
             *lock(&self.books.last_error) = Some((fault.clone(), date()));
         }
         if fault.is_breakage() {
-            warn!(%plugin, "a plugin failed: {fault}");
-            if let Some(back_off) = self.health.fault(at) {
+            if self.may_tell(at) {
+                warn!(%plugin, "a plugin failed: {fault}");
+            }
+            let answered = self.books.meters.answered();
+            if let Some(back_off) = self.health.fault(health::Fault { at, took, answered }) {
                 warn!(%plugin, duration_ms = back_off.as_millis(), "the plugin keeps failing and is set aside");
             }
-        } else if let (Fault::Guest(text), true) = (fault, self.may_log(at)) {
+        } else if let (Fault::Guest(text), true) = (fault, self.may_tell(at)) {
             warn!(%plugin, "a plugin could not decide: {}", line(text));
         }
     }
@@ -140,6 +146,14 @@ impl Account {
         let (granted, dropped) = lock(&self.books.lines).take(at);
         if dropped > 0 {
             warn!(plugin = %self.plugin, dropped, "lines of the plugin's log were dropped");
+        }
+        granted
+    }
+
+    fn may_tell(&self, at: Instant) -> bool {
+        let (granted, untold) = lock(&self.books.failures).take(at);
+        if untold > 0 {
+            warn!(plugin = %self.plugin, untold, "the plugin failed more often than is told one by one");
         }
         granted
     }

@@ -118,6 +118,11 @@ impl Meters {
         meter.nanos.fetch_add(nanos, Relaxed);
     }
 
+    /// How many calls were answered.
+    pub(super) fn answered(&self) -> u64 {
+        self.0.iter().map(|meter| meter.outcomes[0].load(Relaxed)).sum()
+    }
+
     pub(super) fn figures(&self, plugin: &str) -> Figures {
         let sum = |of: &dyn Fn(&Meter) -> u64| self.0.iter().map(of).sum::<u64>();
         let calls = OUTCOMES.iter().enumerate();

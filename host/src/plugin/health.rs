@@ -20,9 +20,22 @@ pub(super) struct Health {
 
 #[derive(Default)]
 struct Faults {
-    recent: VecDeque<Instant>,
-    /// How often in a row the plugin was set aside.
+    recent: VecDeque<Fault>,
+    /// There were more of them lately than are taken without consequence.
+    many: bool,
+    /// When the plugin was last to be asked again, and how often in a row it had been set aside until then.
+    back: Option<Instant>,
     rounds: u32,
+}
+
+/// A call that failed.
+#[derive(Clone, Copy)]
+pub(super) struct Fault {
+    pub(super) at: Instant,
+    /// How long it took until then.
+    pub(super) took: Duration,
+    /// How many calls the plugin had answered by then.
+    pub(super) answered: u64,
 }
 
 impl Health {
@@ -43,35 +56,54 @@ impl Health {
         if left.is_zero() { Ok(()) } else { Err(left) }
     }
 
-    /// Whether the plugin was set aside and has not been well for long since.
+    /// Whether the plugin fails more often than is taken without consequence, be it for everybody or for some.
     pub(super) fn keeps_failing(&self) -> bool {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).rounds > 0
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).many
     }
 
     /// Counts a fault, and says for how long the plugin is set aside, if it is.
-    pub(super) fn fault(&self, at: Instant) -> Option<Duration> {
+    pub(super) fn fault(&self, fault: Fault) -> Option<Duration> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let back_off = faults.count(at)?;
-        let until = (at + back_off).saturating_duration_since(self.created);
+        let back_off = faults.count(fault)?;
+        let until = (fault.at + back_off).saturating_duration_since(self.created);
         self.aside_until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         Some(back_off)
     }
 }
 
 impl Faults {
-    fn count(&mut self, at: Instant) -> Option<Duration> {
-        while self.recent.front().is_some_and(|first| at.saturating_duration_since(*first) > Health::WINDOW) {
+    fn count(&mut self, fault: Fault) -> Option<Duration> {
+        let old = |first: &Fault| fault.at.saturating_duration_since(first.at) > Health::WINDOW;
+        while self.recent.front().is_some_and(old) {
             self.recent.pop_front();
         }
-        self.recent.push_back(at);
-        if self.recent.len() <= Health::TOLERATED {
+        self.recent.push_back(fault);
+        self.many = self.rounds > 0 || self.recent.len() > Health::TOLERATED;
+        if !self.many || self.are_bearable(fault) {
             self.rounds = 0;
             return None;
         }
-        self.recent.drain(..self.recent.len() - Health::TOLERATED - 1);
         let back_off = Health::SHORTEST.saturating_mul(1 << self.rounds.min(10)).min(Health::LONGEST);
         self.rounds += 1;
+        self.back = Some(fault.at + back_off);
+        self.recent.clear();
         Some(back_off)
+    }
+
+    /// Whether it is better to ask the plugin on: to set it aside breaks it for all, and what it may be broken for is
+    /// one device that sends what nobody else does. So it is asked while it answers more calls than it fails, and
+    /// while its failures take less than half of a core's time.
+    fn are_bearable(&mut self, last: Fault) -> bool {
+        self.recent.drain(..self.recent.len().saturating_sub(Health::TOLERATED + 1));
+        let first = self.recent.front().copied().unwrap_or(last);
+        let answers_most = last.answered.saturating_sub(first.answered) > self.recent.len() as u64;
+        let back = self.back.filter(|_| self.rounds > 0);
+        let passed = match back {
+            Some(back) => last.at.saturating_duration_since(back),
+            None => last.at.saturating_duration_since(first.at) + first.took,
+        };
+        let spent: Duration = self.recent.iter().map(|fault| fault.took).sum();
+        answers_most || 2 * spent < passed
     }
 }
 
@@ -80,34 +112,61 @@ mod tests {
     use super::*;
     use crate::plugin::limits::now;
 
+    /// A fault that took 5 ms.
+    fn fault(at: Instant, answered: u64) -> Fault {
+        Fault { at, took: Duration::from_millis(5), answered }
+    }
+
+    /// Faults, so far apart, of a plugin that answers so many calls between two of them.
+    fn faults(health: &Health, count: u32, apart: Duration, answers: u64) -> Vec<Option<Duration>> {
+        let fault = |n| fault(health.created + apart * n, answers * u64::from(n));
+        (0..count).map(|n| health.fault(fault(n))).collect()
+    }
+
+    const CLOSE: Duration = Duration::from_millis(6);
+
     #[test]
-    fn the_sixth_fault_in_a_minute_sets_aside_and_longer_each_time() {
+    fn the_sixth_fault_in_a_row_sets_aside_and_longer_each_time() {
         let start = now();
         let health = Health::new(start);
-        for n in 0..5 {
-            assert_eq!(health.fault(start + Duration::from_secs(n)), None);
-        }
-        let mut at = start + Duration::from_secs(5);
+        assert_eq!(faults(&health, 5, CLOSE, 0), [None; 5]);
+        let mut at = start + 5 * CLOSE;
         let mut back_offs = Vec::new();
         for _ in 0..7 {
             assert_eq!(health.available(at), Ok(()));
-            let back_off = health.fault(at).unwrap();
+            let back_off = health.fault(fault(at, 0)).unwrap();
             assert_eq!(health.available(at), Err(back_off));
             back_offs.push(back_off.as_millis());
-            at += back_off;
+            at += back_off + CLOSE;
         }
         assert_eq!(back_offs, [200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert!(health.keeps_failing());
     }
 
     #[test]
     fn faults_far_apart_are_tolerated_and_a_good_minute_forgives() {
         let start = now();
         let health = Health::new(start);
-        let faults: Vec<_> = (0..20).map(|n| health.fault(start + Duration::from_secs(13 * n))).collect();
-        assert_eq!(faults, [None; 20]);
+        assert_eq!(faults(&health, 20, Duration::from_secs(13), 0), [None; 20]);
+        assert!(!health.keeps_failing());
         let later = start + Duration::from_secs(1000);
-        let burst: Vec<_> = (0..6).map(|_| health.fault(later)).collect();
+        let burst: Vec<_> = (0..6).map(|n| health.fault(fault(later + CLOSE * n, 0))).collect();
         assert_eq!(burst.last().unwrap(), &Some(Duration::from_millis(200)));
-        assert_eq!(health.fault(later + Duration::from_secs(61)), None);
+        assert_eq!(health.fault(fault(later + Duration::from_secs(61), 0)), None);
+    }
+
+    #[test]
+    fn one_that_answers_most_calls_is_asked_on_but_is_known_to_fail() {
+        let mostly = Health::new(now());
+        assert_eq!((faults(&mostly, 20, CLOSE, 2), mostly.keeps_failing()), (vec![None; 20], true));
+        let hardly = Health::new(now());
+        assert_eq!(faults(&hardly, 6, CLOSE, 1).last().unwrap(), &Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn one_whose_failures_take_little_time_is_asked_on_but_is_known_to_fail() {
+        let seldom = Health::new(now());
+        let apart = Duration::from_millis(20);
+        assert_eq!((faults(&seldom, 20, apart, 0), seldom.keeps_failing()), (vec![None; 20], true));
     }
 }
