@@ -153,7 +153,12 @@ fn refusal(request: &Request, peer: Peer, error: &Error) -> Response {
         Error::UnknownDevice(_) => request.respond(404),
         Error::BadParameter(_) => request.respond(400),
         _ => {
-            tracing::error!(%peer, method = %request.method, %error, "request could not be worked on");
+            if matches!(error, Error::Policy(_)) {
+                // The plugin's failure is in the log already, once for all that it fails.
+                tracing::debug!(%peer, method = %request.method, %error, "nobody could decide on a request");
+            } else {
+                tracing::error!(%peer, method = %request.method, %error, "request could not be worked on");
+            }
             request.respond(503).with("Retry-After", RETRY_AFTER)
         }
     }
