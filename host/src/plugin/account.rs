@@ -11,7 +11,7 @@ use super::{
     bindings::sluice::policy::host::Level,
     error::Fault,
     figures::{Figures, Meters},
-    health::{self, Health},
+    health::{self, Health, Pace},
     limits::{date, now},
     memory::{Memory, ValueError},
 };
@@ -20,6 +20,7 @@ use super::{
 pub(super) struct Account {
     plugin: String,
     health: Health,
+    pace: Pace,
     books: Arc<Books>,
     /// What the plugin sees of the wall clock where it is tried with a time of its own.
     clock: OnceLock<u64>,
@@ -56,7 +57,13 @@ impl Account {
     }
 
     fn over(plugin: &str, books: Arc<Books>) -> Self {
-        Self { plugin: plugin.to_owned(), health: Health::new(now()), books, clock: OnceLock::new() }
+        Self {
+            plugin: plugin.to_owned(),
+            health: Health::new(now()),
+            pace: Pace::new(now()),
+            books,
+            clock: OnceLock::new(),
+        }
     }
 
     /// Stops the plugin's clock at so many milliseconds since 1970, unless it stands already.
@@ -85,6 +92,16 @@ impl Account {
     /// Whether the plugin may be asked.
     pub(super) fn available(&self, at: Instant) -> Result<(), Fault> {
         self.health.available(at).map_err(Fault::Unavailable)
+    }
+
+    /// Whether a call of the plugin took long a while ago.
+    pub(super) fn is_slow(&self, at: Instant) -> bool {
+        self.pace.is_slow(at)
+    }
+
+    /// Notes that a call of the plugin took long.
+    pub(super) fn note_slow(&self, at: Instant) {
+        self.pace.note_slow(at);
     }
 
     /// How long the plugin is still set aside, if it is.

@@ -1,4 +1,5 @@
-//! Sets a plugin aside that keeps failing, so that a broken policy costs little while it is broken.
+//! Sets a plugin aside that keeps failing, so that a broken policy costs little while it is broken; and remembers which
+//! plugins are slow.
 
 use std::{
     collections::VecDeque,
@@ -107,6 +108,32 @@ impl Faults {
     }
 }
 
+/// Whether a plugin has taken long lately. Callers pass the present time.
+pub(super) struct Pace {
+    created: Instant,
+    /// Milliseconds after `created`; 0 for a plugin that never took long. Read by every call.
+    slow_until: AtomicU64,
+}
+
+impl Pace {
+    /// How long a slow call is remembered.
+    const MEMORY: Duration = Duration::from_secs(60);
+
+    pub(super) fn new(created: Instant) -> Self {
+        Self { created, slow_until: AtomicU64::new(0) }
+    }
+
+    pub(super) fn is_slow(&self, at: Instant) -> bool {
+        let until = self.slow_until.load(Ordering::Relaxed);
+        until > 0 && at.saturating_duration_since(self.created) < Duration::from_millis(until)
+    }
+
+    pub(super) fn note_slow(&self, at: Instant) {
+        let until = at.saturating_duration_since(self.created) + Self::MEMORY;
+        self.slow_until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,5 +195,15 @@ mod tests {
         let seldom = Health::new(now());
         let apart = Duration::from_millis(20);
         assert_eq!((faults(&seldom, 20, apart, 0), seldom.keeps_failing()), (vec![None; 20], true));
+    }
+
+    #[test]
+    fn a_slow_call_is_remembered_for_a_minute() {
+        let start = now();
+        let pace = Pace::new(start);
+        assert!(!pace.is_slow(start));
+        pace.note_slow(start);
+        let seconds = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!((pace.is_slow(seconds(59)), pace.is_slow(seconds(60))), (true, false));
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! An instance serves until it traps or is ended, has answered `CALLS` calls, has doubled its memory or is
 //! `AGE` old. It belongs to its plugin, not to the thread: a plugin that is replaced takes its instances along.
+//!
+//! A call is made in line, on the worker that needs the answer. Only a plugin that has lately taken long is asked
+//! [`beside`] the workers, so that others' registrations do not wait for it.
 
 use std::{
     sync::{
@@ -12,6 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
 use wasmtime::{
     Store, UpdateDeadline,
     component::{Instance, InstancePre},
@@ -103,6 +110,7 @@ impl Plugin {
     ) -> Result<T, Error> {
         let started = now();
         let (slot, outcome) = match self.account.available(started) {
+            Ok(()) if self.account.is_slow(started) => beside(|| self.call_in_slot(started, lent, hook)),
             Ok(()) => self.call_in_slot(started, lent, hook),
             Err(fault) => (0, Err(fault)),
         };
@@ -134,7 +142,11 @@ impl Plugin {
                 Err(fault) => return (index, Err(fault)),
             },
         };
-        let answer = match warm.call(self.limits, begun, lent, hook) {
+        let answer = warm.call(self.limits, begun, lent, hook);
+        if warm.store.data().stopwatch.is_long() {
+            self.account.note_slow(now());
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(fault) => return (index, Err(fault)),
         };
@@ -228,6 +240,15 @@ fn store(pre: &InstancePre<State>, state: State) -> Store<State> {
         Ok(UpdateDeadline::Continue(1))
     });
     store
+}
+
+/// Makes a call that may take milliseconds. A worker of tokio gives its other tasks away first, which costs more than
+/// most calls: they would have to wait, and nobody can steal the one that a worker means to run next.
+fn beside<T>(call: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(call),
+        _ => call(),
+    }
 }
 
 /// A panic in a call has left its instance in an unknown state.

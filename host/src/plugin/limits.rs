@@ -49,6 +49,8 @@ pub(super) struct Stopwatch {
     started: Instant,
     /// What the thread's CPU clock showed when the call began, as far as the first tick can tell.
     cpu_at_start: Option<Duration>,
+    /// What the call had used at the last tick.
+    used: Duration,
 }
 
 impl Stopwatch {
@@ -56,7 +58,7 @@ impl Stopwatch {
     pub(super) const TICK: Duration = Duration::from_millis(1);
 
     pub(super) fn start(limits: Limits, started: Instant) -> Self {
-        Self { limits, started, cpu_at_start: None }
+        Self { limits, started, cpu_at_start: None, used: Duration::ZERO }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -72,7 +74,13 @@ impl Stopwatch {
         let cpu = thread_cpu();
         let first = || cpu.saturating_sub(elapsed.min(Self::TICK));
         let start = *self.cpu_at_start.get_or_insert_with(first);
-        if cpu.saturating_sub(start) > self.limits.cpu { Err(Stop::Cpu) } else { Ok(()) }
+        self.used = cpu.saturating_sub(start);
+        if self.used > self.limits.cpu { Err(Stop::Cpu) } else { Ok(()) }
+    }
+
+    /// Whether the call took so much CPU time that whoever waits for the thread notices.
+    pub(super) fn is_long(&self) -> bool {
+        self.used >= Self::TICK
     }
 }
 
