@@ -19,7 +19,7 @@ fn plugins() -> Plugins {
 /// Credentials for the password `123456`, made with coreutils' md5sum: HA1 is
 /// MD5(`37070000081118000001:3707000008:123456`), HA2 MD5(`REGISTER:sip:37070000082008000001@3707000008`), and the
 /// response MD5(HA1 `:9f2c:` HA2).
-fn answered(nonce_state: NonceState) -> Registration {
+pub(crate) fn answered(nonce_state: NonceState) -> Registration {
     let digest = Digest {
         username: "37070000081118000001".into(),
         realm: "3707000008".into(),

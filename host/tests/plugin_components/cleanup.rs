@@ -13,7 +13,7 @@ use crate::guest::{Folder, bundled, guest};
 const DAY: u64 = 86_400;
 
 /// A page of files named for how many days ago each was finished.
-fn page(days: &[u64]) -> Sweep {
+pub(crate) fn page(days: &[u64]) -> Sweep {
     const NOW: u64 = 1_795_327_767;
     let recording = |days: &u64| Recording {
         id: days.to_string(),

@@ -1,39 +1,16 @@
-//! Guests from WebAssembly text, and folders of components to load.
+//! Folders of components to load, and what they are asked.
 
 use std::{fs, path::Path};
 
 use sluice::plugin::{LoadError, Plugins, Settings, auth::Registration};
 use tempfile::TempDir;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{PackageId, Resolve, WorldId};
 
-/// A component whose function `hook` has the body of `tests/guests/<name>.wat`.
-pub(crate) fn guest(hook: &str, name: &str) -> Vec<u8> {
-    with_body(hook, &text(&format!("{name}.wat")))
-}
-
-/// A component whose function `hook` has this body.
-pub(crate) fn with_body(hook: &str, body: &str) -> Vec<u8> {
-    let (skeleton, world) = match hook {
-        "select" => ("skeleton-cleanup.wat", "cleanup-plugin"),
-        _ => ("skeleton.wat", "auth-plugin"),
-    };
-    let mut module = text(skeleton).replace(&format!("{{{hook}}}"), body);
-    for hook in ["{init}", "{self-test}", "{register}", "{select}"] {
-        module = module.replace(hook, "(i32.const 16)");
-    }
-    of_world(world, &module)
-}
+use crate::component::{component, contract, of_world, text};
+pub(crate) use crate::component::{guest, with_body};
 
 /// A vendor module.
 pub(crate) fn vendor() -> Vec<u8> {
     of_world("vendor-plugin", &text("vendor.wat"))
-}
-
-fn of_world(world: &str, module: &str) -> Vec<u8> {
-    let (resolve, package) = contract();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
-    component(module, &resolve, world)
 }
 
 /// The component that looks around in WASI.
@@ -42,22 +19,6 @@ pub(crate) fn visitor() -> Vec<u8> {
     let package = resolve.push_str("visitor.wit", &text("visitor.wit")).unwrap();
     let world = resolve.select_world(&[package], Some("visitor")).unwrap();
     component(&text("visitor.wat"), &resolve, world)
-}
-
-fn text(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(name)).unwrap()
-}
-
-fn contract() -> (Resolve, PackageId) {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
-    (resolve, package)
-}
-
-fn component(module: &str, resolve: &Resolve, world: WorldId) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap();
-    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false).unwrap();
-    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
 /// A folder with the bundled components and `guest` as `guest.wasm`, which decides who may register.
@@ -95,6 +56,8 @@ pub(crate) fn bundled() -> Settings {
         sign: "gosip-sign".into(),
         notify: vec!["gosip-notify".into()],
         cleanup: Some("expire".into()),
+        // Beside the components, as the other tests have it: compiling them takes longer than most tests.
+        cache: Some(sluice_build::plugins().unwrap().with_file_name("plugin-cache")),
         ..Settings::default()
     }
 }

@@ -1,9 +1,10 @@
 //! What is not taken, and what the operator is told.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use sluice::plugin::{Fault, LoadError, Plugins, Role, Settings};
+use sluice::plugin::{Fault, Limits, LoadError, Plugins, Role, Settings};
 
+use crate::component;
 use crate::guest::{Folder, bundled, guest, registration};
 
 fn refused(component: &[u8]) -> LoadError {
@@ -45,7 +46,7 @@ fn a_missing_plugin_is_named_with_the_cure() {
 
 #[test]
 fn an_import_that_is_not_granted_is_named() {
-    let error = refused(&text(r#"(component (import "wasi:sockets/tcp@0.3.0" (instance)))"#));
+    let error = refused(&text(&component::text("smuggles.wat")));
     assert_eq!(
         error.to_string(),
         "plugin guest imports `wasi:sockets/tcp@0.3.0`, which is not granted: a plugin may import only \
@@ -114,6 +115,15 @@ fn init_and_self_test_decide_whether_a_plugin_is_taken() {
     assert!(matches!(&error, LoadError::Init { fault: Fault::Memory(_), .. }), "{error:?}");
     let error = refused(&guest("self-test", "pesters"));
     assert!(matches!(&error, LoadError::SelfTest { fault: Fault::HostCalls, .. }), "{error:?}");
+}
+
+#[test]
+fn a_self_test_that_hangs_is_ended() {
+    // Time enough by the wall clock for a busy machine.
+    let limits = Limits { wall: Duration::from_secs(60), ..Limits::default() };
+    let folder = Folder::with(&guest("self-test", "loops"));
+    let error = Plugins::load(&Settings { limits, ..folder.settings() }).err().unwrap();
+    assert_eq!(error.to_string(), "plugin guest fails its self-test: ended after 2s of CPU time");
 }
 
 /// Cut at a section's end, a component is one still, only with fewer exports; so a compiler's word is not enough.

@@ -2,6 +2,9 @@
 
 mod bundled;
 mod cleanup;
+#[path = "../../../tests/guests/component.rs"]
+mod component;
+mod frozen;
 mod guest;
 mod hostile;
 mod loading;

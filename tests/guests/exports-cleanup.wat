@@ -1,0 +1,5 @@
+(func (export "sluice:policy/cleanup@0.1.0#select")
+  (param $now i64) (param $total i64) (param $free i64) (param $recordings i32) (param $count i32)
+  (param $more i32) (param $attributes i32) (param $attribute-count i32) (result i32)
+  (call $begin)
+  {select})

@@ -1,0 +1,10 @@
+(func (export "sluice:policy/notify@0.1.0#format")
+  (param i32 i32 i32 i32) (param $time i64) (param i32 i32 i32 i32 i32 i32) (param $key i32) (result i32)
+  (call $begin)
+  (call $drop-key (local.get $key))
+  {format})
+
+(func (export "sluice:policy/notify@0.1.0#accepted")
+  (param i32 i32 i32 i32) (param $time i64) (param i32 i32 i32 i32 i32 i32)
+  (param $index i32) (param $status i32) (param $body i32) (param $length i32) (result i32)
+  (i32.const 16))

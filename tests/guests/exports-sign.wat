@@ -1,0 +1,6 @@
+(func (export "sluice:policy/sign@0.1.0#check")
+  (param $subject i32) (param i32 i32 i32 i32 i32) (param $pairs i32) (param i32 i32) (param $stream i32) (param i32 i32 i32 i32)
+  (param $key i32) (result i32)
+  (call $begin)
+  (call $drop-key (local.get $key))
+  {check})
