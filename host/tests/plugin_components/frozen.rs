@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use sluice::plugin::{
-    Credential, Role, Secret, Trial, auth, cleanup, inspect, notify, sign,
+    Credential, Limits, Role, Secret, Trial, auth, cleanup, inspect, notify, sign,
     types::{Attribute, Refusal},
     vendor,
 };
@@ -21,7 +21,7 @@ fn attribute(name: &str, value: &str) -> Attribute {
 /// The component that was built for 0.1.0.
 fn frozen() -> Trial {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/frozen/0.1.0/frozen.wasm");
-    let inspection = inspect(&file, &serde_json::json!({ "n": 1 })).unwrap();
+    let inspection = inspect(&file, &serde_json::json!({ "n": 1 }), Limits::default()).unwrap();
     let interfaces = ["auth", "cleanup", "lifecycle", "notify", "sign", "vendor"];
     assert_eq!(inspection.exports, interfaces.map(|name| format!("sluice:policy/{name}@0.1.0")));
     inspection.outcome.unwrap()
