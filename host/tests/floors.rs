@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite::", &["store"]),
     ("toml::", &["cli/cases", "config"]),
     ("unlinkat", &["media/folder.rs"]),
+    ("wasmparser::", &["plugin/peek.rs"]),
     ("wasmtime::", &["plugin"]),
 ];
 

@@ -12,6 +12,7 @@ use super::{
     instance::slots,
     load::Loader,
     memory::Memories,
+    peek::peek,
     set::{Member, PluginSet, Refusal, Release, Settings},
     swap,
 };
@@ -113,6 +114,10 @@ impl Hiring<'_> {
             return Err(self.missing(name, roles));
         }
         let content = Content::read(&self.office.path(name))?;
+        self.enlist(name, roles, content)
+    }
+
+    fn enlist(&self, name: &str, roles: &[Role], content: Content) -> Result<Member, LoadError> {
         let release = self.office.load(name, roles, content, self.office.account(name))?;
         Ok(Member::new(release, roles.to_vec()))
     }
@@ -190,15 +195,15 @@ impl Hiring<'_> {
             self.unsettled = true;
             return;
         };
-        let loaded = self.office.load(name, &[Role::Vendor], content.clone(), self.office.account(name));
+        let loaded = self.module(name, &content);
         if self.before.is_some() && !content.is_settled(&self.office.path(name)) {
             self.unsettled = true;
             return;
         }
         let unused = matches!(loaded, Err(LoadError::Role { .. }));
         match loaded {
-            Ok(release) => {
-                self.members.insert(name.to_owned(), Member::new(release, vec![Role::Vendor]));
+            Ok(member) => {
+                self.members.insert(name.to_owned(), member);
             }
             Err(error) => {
                 let reason = full(&error);
@@ -207,6 +212,18 @@ impl Hiring<'_> {
                 }
                 self.others.insert(name.to_owned(), Refusal { unused, ..Refusal::new(&content, reason) });
             }
+        }
+    }
+
+    /// A vendor module. What is none is told by its exports, without compiling it.
+    fn module(&self, name: &str, content: &Content) -> Result<Member, LoadError> {
+        let plugin = || name.to_owned();
+        match peek(&content.bytes) {
+            Some(peeked) if !peeked.lifecycle => Err(LoadError::NoLifecycle { plugin: plugin() }),
+            Some(peeked) if !peeked.roles.contains(&Role::Vendor) => {
+                Err(LoadError::Role { plugin: plugin(), role: Role::Vendor })
+            }
+            _ => self.enlist(name, &[Role::Vendor], content.clone()),
         }
     }
 

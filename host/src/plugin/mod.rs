@@ -6,7 +6,7 @@
 //! | file | job |
 //! | --- | --- |
 //! | `bindings` | the contract in Rust |
-//! | `files`, `load`, `cache` | from a file to a plugin |
+//! | `files`, `peek`, `load`, `cache` | from a file to a plugin |
 //! | `hire`, `set` | from the folder to plugins in force |
 //! | `watch`, `renew`, `swap` | what changes in the folder |
 //! | `instance`, `exports` | a plugin, its warm instances and their functions |
@@ -36,6 +36,7 @@ mod instance;
 mod limits;
 mod load;
 mod memory;
+mod peek;
 mod renew;
 mod secret;
 mod set;

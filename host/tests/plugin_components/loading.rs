@@ -2,10 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use sluice::plugin::{Fault, Limits, LoadError, Plugins, Role, Settings};
+use sluice::plugin::{Fault, Limits, LoadError, Plugins, Role, Settings, State};
 
 use crate::component;
-use crate::guest::{Folder, bundled, guest, registration};
+use crate::guest::{Folder, bundled, guest, registration, vendor};
 
 fn refused(component: &[u8]) -> LoadError {
     Folder::with(component).load().err().expect("must not load")
@@ -168,6 +168,32 @@ fn a_stray_file_does_not_keep_the_gateway_from_starting() {
     let settings = Settings { cleanup: Some("weekly".into()), ..bundled() };
     let error = Plugins::load(&settings).err().unwrap();
     assert!(matches!(error, LoadError::Missing { role: Role::Cleanup, .. }), "{error:?}");
+}
+
+/// Compiling takes seconds for a guest with a scripting engine in it, and who starts waits for it.
+#[test]
+fn of_what_nobody_named_only_vendor_modules_are_compiled() {
+    let (folder, cache) = (Folder::with(&vendor()), tempfile::tempdir().unwrap());
+    let cache = cache.path().join("compiled");
+    let settings = Settings {
+        folder: folder.path().to_owned(),
+        vendor: vec!["*".into()],
+        cache: Some(cache.clone()),
+        auth: "allow-list".into(),
+        ..bundled()
+    };
+    let plugins = Plugins::load(&settings).unwrap();
+    let compiled = fs::read_dir(cache).unwrap();
+    let compiled = compiled.filter(|entry| entry.as_ref().unwrap().path().extension().is_some()).count();
+    let named = |state| {
+        let all = plugins.status().into_iter().filter(move |status| status.state == state);
+        all.map(|status| status.name).collect::<Vec<_>>()
+    };
+    let in_force = named(State::InForce);
+    assert_eq!(in_force.len(), compiled);
+    assert!(in_force.contains(&"guest".to_owned()), "{in_force:?}");
+    assert!(named(State::Unused).contains(&"gosip-auth".to_owned()));
+    assert_eq!(named(State::Refused), [""; 0]);
 }
 
 #[test]
