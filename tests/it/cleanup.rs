@@ -7,6 +7,7 @@ use sluice::store::{NewStream, RecordingState, StreamKind, StreamState};
 use sluice_tests::site::wait_for;
 
 use crate::archive::{Archive, STREAM, recording};
+use crate::plugins::{metrics, says};
 
 /// `[plugins]` with the other bundled policy, and its section that lets no disk be used.
 const WATERMARK: (&str, &str) =
@@ -29,9 +30,17 @@ async fn expire_deletes_what_is_older_and_keeps_the_rest() -> anyhow::Result<()>
     // It runs, however long ago it began; its file is none of the cleanup's business.
     let running = archive.store.start_recording(recording(0)).await?.id;
 
-    let _gateway = archive.open().await?;
+    let gateway = archive.open().await?;
     assert_eq!(archive.sweep(1).await?, "swept=3 deleted=2 freed=10 failed=0 undecided=0 forgotten=0");
     assert_eq!(archive.sweep(2).await?, "swept=1 deleted=0 freed=0 failed=0 undecided=0 forgotten=0");
+    let freed = [
+        "sluice_sweep_files_total{outcome=\"deleted\"} 2",
+        "sluice_sweep_files_total{outcome=\"failed\"} 0",
+        "sluice_sweep_files_total{outcome=\"undecided\"} 0",
+        "sluice_sweep_freed_bytes_total 10",
+        "sluice_sweep_forgotten_rows_total 0",
+    ];
+    says(&metrics(&gateway).await?, &freed);
     assert_eq!(archive.fate(&ids[0]).await?, deleted("40 days old, kept for 7"));
     assert_eq!(archive.fate(&ids[1]).await?, deleted("8 days old, kept for 7"));
     assert_eq!(archive.fate(&ids[2]).await?, done());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sluice_tests::policy::PluginFolder;
-use sluice_tests::site::{Site, wait_for};
+use sluice_tests::site::{Front, Site, wait_for};
 
 /// A site whose gateway watches a folder of its own.
 async fn watched() -> anyhow::Result<(Site, PluginFolder)> {
@@ -13,14 +13,18 @@ async fn watched() -> anyhow::Result<(Site, PluginFolder)> {
 }
 
 /// What is shown of a plugin; null if it is not there.
-async fn plugin(site: &Site, name: &str) -> anyhow::Result<Value> {
+async fn plugin(site: &Front, name: &str) -> anyhow::Result<Value> {
     let plugins = site.api.get("/plugins", &[]).await?.ok()?;
     let plugins = plugins.as_array().cloned().unwrap_or_default();
     Ok(plugins.into_iter().find(|plugin| plugin["name"] == name).unwrap_or_default())
 }
 
 /// Waits until what is shown of a plugin is as expected.
-async fn wait_until(site: &Site, name: &str, so: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+async fn wait_until(
+    site: &Front,
+    name: &str,
+    so: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
     wait_for(|| async { plugin(site, name).await.is_ok_and(|shown| so(&shown)) }).await?;
     plugin(site, name).await
 }
@@ -68,6 +72,23 @@ async fn a_plugin_is_shown_with_all_that_is_known_of_it() -> anyhow::Result<()> 
     Ok(())
 }
 
+/// The page for Prometheus.
+pub(crate) async fn metrics(front: &Front) -> anyhow::Result<String> {
+    let page = reqwest::Client::builder().no_proxy().build()?.get(format!("{}/metrics", front.api.base()));
+    let page = page.send().await?.error_for_status()?;
+    let kind = page.headers()["content-type"].to_str()?.to_owned();
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(page.text().await?)
+}
+
+/// Fails for a line that is not on the page.
+pub(crate) fn says(page: &str, lines: &[&str]) {
+    for line in lines {
+        let found = page.lines().any(|found| found.strip_suffix(".0").unwrap_or(found) == *line);
+        assert!(found, "{line} is not on the page:\n{page}");
+    }
+}
+
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     hex::encode(sha2::Sha256::digest(bytes))
@@ -91,13 +112,9 @@ async fn a_file_that_is_not_taken_is_shown_beside_what_stays_in_force() -> anyho
 async fn the_same_numbers_are_there_for_prometheus() -> anyhow::Result<()> {
     let (site, folder) = watched().await?;
     let (issued, _device) = site.online(1, |_| {}).await?;
-    let page = reqwest::Client::builder().no_proxy().build()?.get(format!("{}/metrics", site.api.base()));
-    let page = page.send().await?.error_for_status()?;
-    let kind = page.headers()["content-type"].to_str()?.to_owned();
-    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let page = page.text().await?;
+    let page = metrics(&site).await?;
     let sha256 = sha256(&folder.component("gosip-auth")?);
-    for line in [
+    let lines = [
         "sluice_devices 1",
         "sluice_devices_online 1",
         "sluice_streams{stage=\"flowing\"} 0",
@@ -113,10 +130,8 @@ async fn the_same_numbers_are_there_for_prometheus() -> anyhow::Result<()> {
             env!("CARGO_PKG_VERSION")
         ),
         "# EOF",
-    ] {
-        let found = page.lines().any(|found| found.strip_suffix(".0").unwrap_or(found) == line);
-        assert!(found, "{line} is not on the page:\n{page}");
-    }
+    ];
+    says(&page, &lines);
     for secret in [issued.device.as_str(), "test-secret", "127.0.0.1", "12345678"] {
         assert!(!page.contains(secret), "{secret} is on the page:\n{page}");
     }

@@ -3,7 +3,7 @@
 use crate::plugin::{Figures, Status};
 use crate::sip::Snapshot;
 
-use super::Gateway;
+use super::{Gateway, SweepFigures};
 
 /// The numbers at one moment. None of them tells of a single device or caller.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Measures {
     pub streams: [(&'static str, usize); 5],
     /// None while the store cannot be read.
     pub events: Option<Backlog>,
+    /// What became of recorded files.
+    pub sweeps: SweepFigures,
 }
 
 /// What waits for receivers, all of them together: their URLs may hold secrets.
@@ -44,6 +46,7 @@ impl Gateway {
             devices_online,
             streams: self.0.streams.count(),
             events: self.backlog().await,
+            sweeps: self.sweeps(),
         }
     }
 

@@ -18,7 +18,7 @@ use prometheus_client::{
 };
 
 use super::reply::Failure;
-use crate::gateway::{self, Gateway, Measures};
+use crate::gateway::{self, Gateway, Measures, SweepFigures};
 
 /// The numbers, in the form of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", security(()),
@@ -45,7 +45,8 @@ impl Collector for Page {
         self.house(&mut series)?;
         self.sip(&mut series)?;
         self.plugins(&mut series)?;
-        self.calls(&mut series)
+        self.calls(&mut series)?;
+        self.sweeps(&mut series)
     }
 }
 
@@ -64,6 +65,27 @@ impl Page {
         )?;
         let dropped = events.dropped.unsigned_abs();
         series.counter("events_dropped", "Notifications given up because too many waited", [([], dropped)])
+    }
+
+    fn sweeps(&self, series: &mut Series<'_>) -> fmt::Result {
+        let SweepFigures { sweeps, last_at, total, .. } = &self.0.sweeps;
+        series.counter("sweeps", "Sweeps over recorded files", [([], *sweeps)])?;
+        series.gauge("sweep_last_timestamp_seconds", "When the last one ended", [([], *last_at as f64)])?;
+        let files = [
+            ("deleted", total.deleted),
+            ("failed", total.failed),
+            ("kept", total.swept.saturating_sub(total.deleted + total.failed + total.undecided)),
+            ("undecided", total.undecided),
+        ];
+        let files = files.map(|(outcome, count)| ([("outcome", outcome)], count));
+        series.counter(
+            "sweep_files",
+            "Recorded files that sweeps looked at, by what became of them",
+            files,
+        )?;
+        series.counter("sweep_freed_bytes", "Bytes that deleted files held", [([], total.freed)])?;
+        let help = "Rows of closed streams and recordings that were forgotten";
+        series.counter("sweep_forgotten_rows", help, [([], total.forgotten)])
     }
 
     fn sip(&self, series: &mut Series<'_>) -> fmt::Result {
