@@ -103,11 +103,13 @@ impl Server {
         let Self { config, http, sip, incoming, driver } = self;
         let store = Store::open(&config.store.path)?.with_backlog(config.notify.backlog_max);
         let plugins = Plugins::load(&plugin_settings(&config))?;
-        let watch = plugins.watch();
         let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
         let ended = CancellationToken::new();
         let driver = tokio::spawn(driver.run(ended.clone().cancelled_owned()));
+        let watched = plugins.clone();
         let gateway = Gateway::start(config, Doors { media, plugins, sip, store }, incoming).await?;
+        // Candidates begin with what plugins have stored, which they have back only now.
+        let watch = watched.watch();
 
         let shutdown = async {
             shutdown.await;

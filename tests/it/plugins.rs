@@ -5,7 +5,7 @@ use sluice_tests::policy::PluginFolder;
 use sluice_tests::site::{Front, Site, wait_for};
 
 /// A site whose gateway watches a folder of its own.
-async fn watched() -> anyhow::Result<(Site, PluginFolder)> {
+pub(crate) async fn watched() -> anyhow::Result<(Site, PluginFolder)> {
     let folder = PluginFolder::bundled()?;
     let path = folder.path().to_owned();
     let site = Site::start_with(|settings| settings.plugins = path).await?;
@@ -13,14 +13,14 @@ async fn watched() -> anyhow::Result<(Site, PluginFolder)> {
 }
 
 /// What is shown of a plugin; null if it is not there.
-async fn plugin(site: &Front, name: &str) -> anyhow::Result<Value> {
+pub(crate) async fn plugin(site: &Front, name: &str) -> anyhow::Result<Value> {
     let plugins = site.api.get("/plugins", &[]).await?.ok()?;
     let plugins = plugins.as_array().cloned().unwrap_or_default();
     Ok(plugins.into_iter().find(|plugin| plugin["name"] == name).unwrap_or_default())
 }
 
 /// Waits until what is shown of a plugin is as expected.
-async fn wait_until(
+pub(crate) async fn wait_until(
     site: &Front,
     name: &str,
     so: impl Fn(&Value) -> bool,
@@ -67,6 +67,7 @@ async fn a_plugin_is_shown_with_all_that_is_known_of_it() -> anyhow::Result<()> 
         "instances": null,
         "memory_bytes": null,
         "last_error": null,
+        "candidate": null,
     });
     assert_eq!(shown, expected);
     Ok(())
@@ -89,7 +90,7 @@ pub(crate) fn says(page: &str, lines: &[&str]) {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     hex::encode(sha2::Sha256::digest(bytes))
 }

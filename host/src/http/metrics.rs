@@ -45,6 +45,7 @@ impl Collector for Page {
         self.house(&mut series)?;
         self.sip(&mut series)?;
         self.plugins(&mut series)?;
+        self.shadows(&mut series)?;
         self.calls(&mut series)?;
         self.sweeps(&mut series)
     }
@@ -124,6 +125,21 @@ impl Page {
         series.gauge("plugin_memory_bytes", "Linear memory of the warm instances", memory)?;
         let instances = plugins.iter().map(|plugin| ([("plugin", &*plugin.name)], plugin.instances as f64));
         series.gauge("plugin_instances", "Warm instances", instances)
+    }
+
+    fn shadows(&self, series: &mut Series<'_>) -> fmt::Result {
+        let calls = self.0.plugins.iter().filter_map(|plugin| {
+            let candidate = plugin.candidate.as_ref()?;
+            let labels = |outcome| [("plugin", &*plugin.name), ("outcome", outcome)];
+            Some([
+                (labels("same"), candidate.same),
+                (labels("different"), candidate.different),
+                (labels("failed"), candidate.failed),
+                (labels("skipped"), candidate.skipped),
+            ])
+        });
+        let help = "Calls beside which there was a candidate, by how its answer compares";
+        series.counter("plugin_shadow_calls", help, calls.flatten())
     }
 
     fn calls(&self, series: &mut Series<'_>) -> fmt::Result {

@@ -39,6 +39,8 @@ fn api() -> OpenApiRouter<Face> {
         .routes(routes!(record::start))
         .routes(routes!(record::stop))
         .routes(routes!(plugins::list))
+        .routes(routes!(plugins::promote))
+        .routes(routes!(plugins::demote))
         .routes(routes!(plugins::values))
         .routes(routes!(plugins::write_value))
         .routes(routes!(plugins::forget_value))
@@ -253,6 +255,8 @@ mod tests {
         get /play/{id}/record signed
         get /play/{id}/stop signed
         get /plugins signed
+        get /plugins/{name}/demote signed
+        get /plugins/{name}/promote signed
         get /plugins/{name}/values signed
         get /plugins/{name}/values/forget signed
         get /plugins/{name}/values/write signed

@@ -1,8 +1,11 @@
 //! What is kept of a plugin beside its instances: its log quota, its faults and its figures.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use tracing::{debug, error, info, warn};
@@ -12,7 +15,7 @@ use super::{
     error::Fault,
     figures::{Figures, Meters},
     health::{self, Health, Pace},
-    limits::{date, now},
+    limits::{date, now, wall_clock},
     memory::{Memory, ValueError},
 };
 
@@ -22,9 +25,12 @@ pub(super) struct Account {
     health: Health,
     pace: Pace,
     books: Arc<Books>,
-    /// What the plugin sees of the wall clock where it is tried with a time of its own.
-    clock: OnceLock<u64>,
+    /// What a plugin that is tried sees of the wall clock; [`RUNNING`] where it is the real one.
+    clock: AtomicU64,
 }
+
+/// A clock that was not stopped.
+const RUNNING: u64 = u64::MAX;
 
 /// What outlives the plugin's replacement by another version too.
 struct Books {
@@ -62,21 +68,32 @@ impl Account {
             health: Health::new(now()),
             pace: Pace::new(now()),
             books,
-            clock: OnceLock::new(),
+            clock: AtomicU64::new(RUNNING),
         }
     }
 
-    /// Stops the plugin's clock at so many milliseconds since 1970, unless it stands already.
+    /// Stops the plugin's clock at so many milliseconds since 1970.
     pub(super) fn stop_clock(&self, at: u64) {
-        self.clock.get_or_init(|| at);
+        self.clock.store(at, Relaxed);
     }
 
     /// The wall clock as the plugin sees it, in milliseconds since 1970.
-    #[expect(clippy::disallowed_methods, reason = "the contract's `now` is the wall clock")]
     pub(super) fn wall_clock(&self) -> u64 {
-        let real =
-            || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        self.clock.get().copied().unwrap_or_else(|| u64::try_from(real()).unwrap_or(u64::MAX))
+        match self.clock.load(Relaxed) {
+            RUNNING => wall_clock(),
+            stopped => stopped,
+        }
+    }
+
+    /// The account of a candidate: books of its own under a name of its own, so that nothing that it logs, counts or
+    /// stores meets the plugin's.
+    pub(super) fn candidate(&self, slots: usize) -> Self {
+        Self::new(&format!("shadow/{}", self.plugin), slots, Memory::passing())
+    }
+
+    /// Stores a copy of what another plugin has stored.
+    pub(super) fn remember_what(&self, other: &Self) {
+        self.books.memory.copy(&other.books.memory);
     }
 
     /// Whether the plugin keeps failing.

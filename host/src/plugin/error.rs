@@ -235,3 +235,11 @@ impl std::fmt::Display for Role {
         f.write_str(self.name())
     }
 }
+
+/// An error with its sources, on one line.
+pub(super) fn full(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

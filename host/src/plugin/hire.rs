@@ -7,14 +7,15 @@ use tracing::{error, info, warn};
 
 use super::{
     account::Account,
-    error::{LoadError, Role},
+    error::{LoadError, Role, full},
     files::{Content, Stamp, components, path},
     instance::slots,
     load::Loader,
     memory::Memories,
     peek::peek,
-    set::{Member, PluginSet, Refusal, Release, Settings},
-    swap,
+    set::{Member, PluginSet, Refusal, Release, Settings, Shadows},
+    shadow,
+    swap::Places,
 };
 
 /// Makes sets: the configuration, and what loading needs.
@@ -38,7 +39,7 @@ impl Office {
     }
 
     /// The set that the folder's files make now. `before` is what is in force; where there is something, its
-    /// plugins stay wherever a file cannot be taken.
+    /// plugins stay wherever a file cannot be taken. Candidates come with the second look: nobody waits for them.
     ///
     /// Errors: the folder cannot be read, or nothing is in force yet and a named plugin cannot be taken.
     pub(super) fn hire(&self, before: Option<&PluginSet>) -> Result<Hired, LoadError> {
@@ -51,23 +52,31 @@ impl Office {
         for (name, roles) in &named {
             hiring.name(name, roles)?;
         }
-        if self.settings.vendor.iter().any(|name| name == Settings::EVERY) {
+        if self.settings.takes_every_vendor() {
             hiring.volunteers();
         }
         let Hiring { members, others, unsettled, .. } = hiring;
-        Ok(Hired { set: PluginSet::new(&self.settings, members, others), unsettled })
+        let (shadows, more) = before.map_or_else(
+            || (Shadows::default(), true),
+            |before| shadow::candidates(self, &members, &before.shadows),
+        );
+        Ok(Hired {
+            set: PluginSet::new(&self.settings, members, others, shadows),
+            unsettled: unsettled || more,
+        })
     }
 
     /// Loads a plugin that is to do `roles`. It takes over `account` once it has shown what it is worth.
     pub(super) fn load(
         &self,
+        path: PathBuf,
         name: &str,
         roles: &[Role],
         content: Content,
         account: Account,
     ) -> Result<Release, LoadError> {
         let (config, limits) = (self.settings.config_of(name).to_string(), self.settings.limits_of(name));
-        let (mut plugin, info) = self.loader.load(self.path(name), &content, name, config, limits)?;
+        let (mut plugin, info) = self.loader.load(path, &content, name, config, limits)?;
         match roles.iter().find(|role| !plugin.indices.roles().contains(role)) {
             Some(role) => Err(LoadError::Role { plugin: name.to_owned(), role: *role }),
             None => {
@@ -78,7 +87,7 @@ impl Office {
     }
 
     /// The account of a plugin that is not in force yet; what it stored before is still there.
-    fn account(&self, name: &str) -> Account {
+    pub(super) fn account(&self, name: &str) -> Account {
         Account::new(name, slots(), self.memories.of(name))
     }
 
@@ -118,7 +127,10 @@ impl Hiring<'_> {
     }
 
     fn enlist(&self, name: &str, roles: &[Role], content: Content) -> Result<Member, LoadError> {
-        let release = self.office.load(name, roles, content, self.office.account(name))?;
+        let account = self.office.account(name);
+        let release = self.office.load(self.office.path(name), name, roles, content, account)?;
+        let Release { info, content, .. } = &release;
+        info!(plugin = %name, version = %info.version, sha256 = %content.sha256, "plugin loaded: {}", info.description);
         Ok(Member::new(release, roles.to_vec()))
     }
 
@@ -139,7 +151,7 @@ impl Hiring<'_> {
             }
         };
         let account = before.release.plugin.account.successor();
-        let loaded = self.office.load(name, &before.roles, content.clone(), account);
+        let loaded = self.office.load(self.office.path(name), name, &before.roles, content.clone(), account);
         if !content.is_settled(&self.office.path(name)) {
             self.unsettled = true;
             return before;
@@ -156,7 +168,9 @@ impl Hiring<'_> {
 
     fn replace(&self, name: &str, before: Member, release: Release) -> Member {
         let old = &before.release;
-        if let Err(error) = swap::keep(&self.office.settings.folder, name, &old.content.bytes) {
+        let kept = Places::new(&self.office.settings.folder, name)
+            .and_then(|places| places.keep(&old.content.bytes));
+        if let Err(error) = kept {
             warn!(plugin = %name, "what was in force before is kept in memory only: {error}");
         }
         info!(
@@ -249,12 +263,4 @@ fn orphan(name: &str, member: Member) -> Member {
         error!(plugin = %name, "the file of a plugin that [plugins] names is gone; it stays in force until the gateway stops, which does not start again without it");
     }
     Member { gone: true, ..member }
-}
-
-/// An error with its sources, on one line.
-fn full(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

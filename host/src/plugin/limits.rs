@@ -99,6 +99,13 @@ pub(super) fn date() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The wall clock, in milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the contract's `now` is the wall clock")]
+pub(super) fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// CPU time that the calling thread has used.
 fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);

@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use tracing::info;
 use wasmtime::{
     Engine,
     component::{Component, InstancePre, Linker},
@@ -66,7 +65,7 @@ impl Loader {
         let (pre, indices) = self.link(&component, name)?;
         let account = Arc::new(Account::new(name, slots(), Memory::passing()));
         let plugin = Plugin::new(name, pre, indices, config, limits, account);
-        let info = rehearse(&plugin, &content.sha256)?;
+        let info = rehearse(&plugin)?;
         Ok((plugin, info))
     }
 
@@ -127,12 +126,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 /// Binds, starts and tests a plugin on trial; answers what it says of itself.
-pub(super) fn rehearse(plugin: &Plugin, sha256: &str) -> Result<Info, LoadError> {
+pub(super) fn rehearse(plugin: &Plugin) -> Result<Info, LoadError> {
     let name = || plugin.name.clone();
     let typed = plugin.check_types().map_err(|fault| LoadError::Init { plugin: name(), fault })?;
     typed.map_err(|error| LoadError::Export { plugin: name(), source: error.into() })?;
     let (info, tested) = plugin.rehearse().map_err(|fault| LoadError::Init { plugin: name(), fault })?;
     tested.map_err(|fault| LoadError::SelfTest { plugin: name(), fault })?;
-    info!(plugin = %plugin.name, version = %info.version, %sha256, "plugin loaded: {}", info.description);
     Ok(info)
 }

@@ -115,6 +115,14 @@ impl Memory {
         found.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect()
     }
 
+    /// Stores all that another memory holds.
+    pub(super) fn copy(&self, other: &Self) {
+        for (name, value) in other.values("") {
+            // The space is the same everywhere; what does not fit beside what is here is left out.
+            let _ = self.write(name, Some(value));
+        }
+    }
+
     fn changes(&self) -> Values {
         let space = self.space();
         space.changed.iter().map(|name| (name.clone(), space.values[name].clone())).collect()

@@ -8,7 +8,8 @@
 //! | `bindings` | the contract in Rust |
 //! | `files`, `peek`, `load`, `cache` | from a file to a plugin |
 //! | `hire`, `set` | from the folder to plugins in force |
-//! | `watch`, `renew`, `swap` | what changes in the folder |
+//! | `watch`, `renew`, `promote`, `swap` | what changes in the folder |
+//! | `shadow` | candidates beside what is in force |
 //! | `instance`, `exports` | a plugin, its warm instances and their functions |
 //! | `host`, `secret`, `wasi` | what guests may call |
 //! | `engine`, `limits` | the sandbox: time and memory |
@@ -16,7 +17,7 @@
 //! | `account`, `health`, `figures`, `status` | what is kept of a plugin beside its instances, and shown |
 //! | `answer` | answers held against the contract |
 //! | `ask` | a method for each function of the contract |
-//! | `vendors` | the vendor modules, all of which are asked |
+//! | `vendors`, `module` | the vendor modules, all of which are asked, and what each is asked |
 //! | `trial` | one component by itself, for the command line |
 
 mod account;
@@ -36,12 +37,15 @@ mod instance;
 mod limits;
 mod load;
 mod memory;
+mod module;
 mod peek;
+mod promote;
 mod renew;
 mod secret;
 mod set;
+mod shadow;
 mod status;
-pub mod swap;
+mod swap;
 mod trial;
 mod vendors;
 mod wasi;
@@ -49,6 +53,7 @@ mod watch;
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -66,9 +71,12 @@ pub use figures::Figures;
 pub use instance::Plugin;
 pub use limits::Limits;
 pub use memory::{Changes, ValueError, Values};
+pub use module::Module;
+pub use promote::{MoveError, demote, promote};
 pub use secret::{Credential, Secret};
 pub use set::Settings;
-pub use status::{Mishap, Refused, State, Status, Version};
+pub use status::{Candidate, Difference, Mishap, Refused, State, Status, Version};
+pub use swap::SwapError;
 pub use trial::{Inspection, ResetError, Trial, inspect};
 pub use vendors::Vendors;
 pub use watch::Watch;
@@ -76,14 +84,17 @@ pub use watch::Watch;
 use hire::Office;
 use memory::{Memories, Memory};
 use set::PluginSet;
+use shadow::Case;
 
 /// The plugins in force. A cheap handle; all clones are the same plugins.
 #[derive(Clone)]
 pub struct Plugins {
     /// Replaced as a whole; a call goes on with the set that it began with.
     set: Arc<ArcSwap<PluginSet>>,
-    /// Held while another set is made. No call waits for it.
+    /// Held while another set is made, which takes as long as compiling does. No call waits for it.
     office: Arc<Mutex<Office>>,
+    /// Where the components are.
+    folder: Arc<Path>,
     /// Keys of the plugins that have their own.
     keys: Arc<HashMap<String, Secret>>,
     memories: Memories,
@@ -110,6 +121,7 @@ impl Plugins {
             memories,
             set: Arc::new(ArcSwap::from_pointee(set)),
             office: Arc::new(Mutex::new(office)),
+            folder: settings.folder.as_path().into(),
             keys: Arc::new(settings.keys.clone()),
         })
     }
@@ -122,7 +134,10 @@ impl Plugins {
         request: &auth::Registration,
         credential: Option<Credential>,
     ) -> Result<auth::Verdict, Error> {
-        self.set.load().auth.register(request, credential)
+        let set = self.set.load();
+        let said = set.auth.register(request, credential.clone());
+        set.compare(&set.auth, || Case::register(request, credential, &said));
+        said
     }
 
     /// Decides on an API call, a playback or a publish; `key` is for a plugin that has none of its own.
@@ -130,7 +145,10 @@ impl Plugins {
     /// Errors: there is no decision. The caller is to be answered 503, a viewer to be refused.
     pub fn check_sign(&self, request: &sign::Request, key: &Secret) -> Result<sign::Verdict, Error> {
         let set = self.set.load();
-        set.sign.check_sign(request, self.key(&set.sign.name, key))
+        let key = self.key(&set.sign.name, key);
+        let said = set.sign.check_sign(request, key);
+        set.compare(&set.sign, || Case::check(request, key, &said));
+        said
     }
 
     /// How `plugins` tell an event, in the order they are configured in; `key` is for those that have
@@ -143,11 +161,13 @@ impl Plugins {
         event: &notify::Event,
         key: &Secret,
     ) -> Result<Vec<Formatted>, Error> {
-        let format = |plugin: &Arc<Plugin>| {
-            let requests = plugin.format(event, self.key(&plugin.name, key))?;
-            Ok(Formatted { plugin: plugin.name.clone(), requests })
-        };
         let set = self.set.load();
+        let format = |plugin: &Arc<Plugin>| {
+            let key = self.key(&plugin.name, key);
+            let said = plugin.format(event, key);
+            set.compare(plugin, || Case::format(event, key, &said));
+            Ok(Formatted { plugin: plugin.name.clone(), requests: said? })
+        };
         set.notify.iter().filter(|plugin| plugins.contains(&plugin.name)).map(format).collect()
     }
 
@@ -162,8 +182,12 @@ impl Plugins {
         answer: &notify::Answer,
     ) -> Result<bool, Error> {
         let set = self.set.load();
-        let plugin = set.notify.iter().find(|candidate| candidate.name == plugin);
-        plugin.map_or(Ok(true), |plugin| plugin.accepted(event, answer))
+        let Some(plugin) = set.notify.iter().find(|candidate| candidate.name == plugin) else {
+            return Ok(true);
+        };
+        let said = plugin.accepted(event, answer);
+        set.compare(plugin, || Case::accepted(event, answer, &said));
+        said
     }
 
     /// Which recordings of a page go, each of them at most once; none where no plugin decides that.
@@ -171,7 +195,10 @@ impl Plugins {
     /// Errors: there is no decision. Nothing of the page is to be deleted.
     pub fn select_recordings(&self, sweep: &cleanup::Sweep) -> Result<Vec<cleanup::Deletion>, Error> {
         let set = self.set.load();
-        set.cleanup.as_ref().map_or_else(|| Ok(Vec::new()), |plugin| plugin.select(sweep))
+        let Some(plugin) = &set.cleanup else { return Ok(Vec::new()) };
+        let said = plugin.select(sweep);
+        set.compare(plugin, || Case::select(sweep, &said));
+        said
     }
 
     /// The key that a plugin computes with: its own, or the one that all share.

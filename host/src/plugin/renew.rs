@@ -1,6 +1,5 @@
 //! Another set of plugins takes the place of the one in force.
 
-use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tracing::{error, warn};
@@ -10,13 +9,17 @@ use super::{
     files::{Content, path},
     hire::Office,
     set::{Member, PluginSet, Refusal},
-    swap,
+    swap::Places,
 };
 
 impl Plugins {
     /// Looks at the folder and takes what is new. Says whether it is worth looking again soon.
     pub(super) fn refresh(&self) -> bool {
         let office = self.office();
+        self.look(&office)
+    }
+
+    pub(super) fn look(&self, office: &Office) -> bool {
         match office.hire(Some(&self.set.load())) {
             Ok(hired) => {
                 self.set.store(Arc::new(hired.set));
@@ -42,25 +45,21 @@ impl Plugins {
             return;
         }
         let office = self.office();
-        let mut set = PluginSet::clone(&self.set.load());
-        for (name, member) in &mut set.members {
-            if failing(member)
-                && let Some(before) = roll_back(name, member)
-            {
-                let demoted = std::mem::replace(member, before);
-                withdraw(&office, name, &demoted.release.content);
+        let set = PluginSet::clone(&self.set.load()).with(&office.settings, |members| {
+            for (name, member) in members {
+                if failing(member)
+                    && let Some(before) = roll_back(name, member)
+                {
+                    let demoted = std::mem::replace(member, before);
+                    withdraw(&office, name, &demoted.release.content);
+                }
             }
-        }
-        let PluginSet { members, others, .. } = set;
-        self.set.store(Arc::new(PluginSet::new(&office.settings, members, others)));
-    }
-
-    pub(super) fn folder(&self) -> PathBuf {
-        self.office().settings.folder.clone()
+        });
+        self.set.store(Arc::new(set));
     }
 
     /// Who makes sets. One that panicked has left nothing half done: a set is put in force when it is complete.
-    fn office(&self) -> MutexGuard<'_, Office> {
+    pub(super) fn office(&self) -> MutexGuard<'_, Office> {
         self.office.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -80,7 +79,8 @@ fn withdraw(office: &Office, name: &str, demoted: &Content) {
     if !demoted.is_settled(&path(folder, name)) {
         return;
     }
-    if let Err(error) = swap::demote(folder, name) {
+    let moved = Places::new(folder, name).and_then(|places| places.demote(Some(&demoted.bytes)));
+    if let Err(error) = moved {
         warn!(plugin = %name, "the file of a plugin that was rolled back is still there: {error}");
     }
 }

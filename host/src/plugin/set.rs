@@ -14,6 +14,7 @@ use super::{
     lifecycle::Info,
     limits::{Limits, date, now},
     secret::Secret,
+    shadow::{Case, Shadow},
     vendors,
 };
 
@@ -46,7 +47,12 @@ pub struct Settings {
 
 impl Settings {
     /// Stands in `vendor` for every module that is not named elsewhere.
-    pub(super) const EVERY: &str = "*";
+    const EVERY: &str = "*";
+
+    /// Whether vendor modules need not be named.
+    pub(super) fn takes_every_vendor(&self) -> bool {
+        self.vendor.iter().any(|name| name == Self::EVERY)
+    }
 
     /// A plugin's own configuration, a JSON object.
     pub fn config_of(&self, plugin: &str) -> serde_json::Value {
@@ -90,6 +96,18 @@ pub(super) struct PluginSet {
     pub(super) others: BTreeMap<String, Refusal>,
     /// Which vendor modules are among them.
     pub(super) vendor_edition: u64,
+    /// What runs beside them, by the same names.
+    pub(super) shadows: Shadows,
+}
+
+/// The candidates.
+#[derive(Clone, Default)]
+pub(super) struct Shadows {
+    pub(super) at_work: BTreeMap<String, Arc<Shadow>>,
+    /// Those that were not taken.
+    pub(super) refused: BTreeMap<String, Refusal>,
+    /// Those that no plugin in force has the name of.
+    pub(super) stray: BTreeMap<String, Refusal>,
 }
 
 impl PluginSet {
@@ -98,13 +116,32 @@ impl PluginSet {
         settings: &Settings,
         members: BTreeMap<String, Member>,
         others: BTreeMap<String, Refusal>,
+        shadows: Shadows,
     ) -> Self {
         let plugin = |name: &String| members[name].release.plugin.clone();
         let (auth, sign) = (plugin(&settings.auth), plugin(&settings.sign));
         let notify = settings.notify.iter().map(plugin).collect();
         let cleanup = settings.cleanup.as_ref().map(plugin);
         let vendor_edition = vendors::edition(&members);
-        Self { auth, sign, notify, cleanup, members, others, vendor_edition }
+        Self { auth, sign, notify, cleanup, members, others, vendor_edition, shadows }
+    }
+
+    /// The same with other members. They have to be all that the settings name.
+    pub(super) fn with(
+        self,
+        settings: &Settings,
+        change: impl FnOnce(&mut BTreeMap<String, Member>),
+    ) -> Self {
+        let Self { mut members, others, shadows, .. } = self;
+        change(&mut members);
+        Self::new(settings, members, others, shadows)
+    }
+
+    /// Hands a call that `plugin` was asked to the candidate beside it, if there is one.
+    pub(super) fn compare(&self, plugin: &Plugin, case: impl FnOnce() -> Case) {
+        if let Some(shadow) = self.shadows.at_work.get(&plugin.name) {
+            shadow.offer(case);
+        }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Plugin> {

@@ -1,6 +1,6 @@
 //! What operators are shown of the plugins.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,8 +8,11 @@ use utoipa::ToSchema;
 use super::{
     Plugins,
     files::path,
+    instance::Plugin,
     limits::now,
-    set::{Member, Refusal, Release},
+    set::{Member, Refusal, Release, Shadows},
+    shadow::{self, Shadow},
+    swap,
 };
 
 /// A file in the folder of plugins, and what became of it.
@@ -46,6 +49,46 @@ pub struct Status {
     pub memory_bytes: usize,
     /// What went wrong last.
     pub last_error: Option<Mishap>,
+    /// What runs beside it to be compared.
+    pub candidate: Option<Candidate>,
+}
+
+/// A plugin that is asked what the one in force is asked, and whose answers are not used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Candidate {
+    /// None for one that was not taken.
+    pub version: Option<Version>,
+    /// Since when, in Unix seconds.
+    pub since: Option<u64>,
+    pub refused: Option<Refused>,
+    /// Answers that were the same.
+    pub same: u64,
+    /// Answers that were not.
+    pub different: u64,
+    /// Calls that it broke on.
+    pub failed: u64,
+    /// Calls that it was not asked, because too many waited or it kept failing.
+    pub skipped: u64,
+    /// Half of its calls took no more than so many microseconds.
+    pub p50_us: f64,
+    /// 99 of 100 calls took no more than so many microseconds.
+    pub p99_us: f64,
+    /// What went wrong last.
+    pub last_error: Option<Mishap>,
+    /// The first calls that were answered differently.
+    pub differences: Vec<Difference>,
+}
+
+/// A call that two plugins answered differently. Secrets are blanked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// The function, as `auth.register`.
+    pub function: &'static str,
+    pub input: String,
+    pub in_force: String,
+    pub candidate: String,
+    /// Unix seconds.
+    pub time: u64,
 }
 
 /// Whether a plugin is asked.
@@ -110,11 +153,21 @@ pub struct Mishap {
 impl Plugins {
     /// Every file in the folder, and every plugin in force, by name.
     pub fn status(&self) -> Vec<Status> {
-        let (set, folder) = (self.set.load(), self.folder());
-        let file = |name: &str| path(&folder, name).display().to_string();
-        let members = set.members.iter().map(|(name, member)| Status::of(name, file(name), member));
-        let others = set.others.iter().map(|(name, refusal)| Status::other(name, file(name), refusal));
-        let mut all: Vec<Status> = members.chain(others).collect();
+        let set = self.set.load();
+        let file = |name: &str| path(&self.folder, name).display().to_string();
+        let members = set.members.iter().map(|(name, member)| Status {
+            candidate: Candidate::of(&set.shadows, name),
+            ..Status::of(name, file(name), member)
+        });
+        let others = set.others.iter().map(|(name, refusal)| Status {
+            candidate: Candidate::of(&set.shadows, name),
+            ..Status::other(name, file(name), refusal)
+        });
+        let shadows = self.folder.join(swap::SHADOW);
+        let stray = set.shadows.stray.iter().filter(|(name, _)| !set.others.contains_key(*name));
+        let stray = stray
+            .map(|(name, refusal)| Status::other(name, path(&shadows, name).display().to_string(), refusal));
+        let mut all: Vec<Status> = members.chain(others).chain(stray).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }
@@ -147,10 +200,8 @@ impl Status {
             calls: figures.calls,
             instances: memory.len(),
             memory_bytes: memory.into_iter().sum(),
-            last_error: plugin
-                .account
-                .last_error()
-                .map(|(fault, time)| Mishap { text: fault.to_string(), time }),
+            last_error: Mishap::of(plugin),
+            candidate: None,
         }
     }
 
@@ -173,12 +224,52 @@ impl Status {
             instances: 0,
             memory_bytes: 0,
             last_error: None,
+            candidate: None,
         }
     }
 }
 
+impl Candidate {
+    fn of(shadows: &Shadows, name: &str) -> Option<Self> {
+        if let Some(shadow) = shadows.at_work.get(name) {
+            return Some(Self::at_work(shadow));
+        }
+        let refusal = shadows.refused.get(name).or_else(|| shadows.stray.get(name))?;
+        Some(Self { refused: Some(Refused::of(refusal)), ..Self::default() })
+    }
+
+    fn at_work(Shadow { release, since, tally, .. }: &Shadow) -> Self {
+        let figures = release.plugin.account.figures();
+        Self {
+            version: Some(Version::of(release)),
+            since: Some(*since),
+            refused: None,
+            same: tally.same.load(Relaxed),
+            different: tally.different.load(Relaxed),
+            failed: tally.failed.load(Relaxed),
+            skipped: tally.skipped.load(Relaxed),
+            p50_us: figures.quantile(0.5),
+            p99_us: figures.quantile(0.99),
+            last_error: Mishap::of(&release.plugin),
+            differences: tally.differences().into_iter().map(Difference::from).collect(),
+        }
+    }
+}
+
+impl Mishap {
+    fn of(plugin: &Plugin) -> Option<Self> {
+        plugin.account.last_error().map(|(fault, time)| Self { text: fault.to_string(), time })
+    }
+}
+
+impl From<shadow::Difference> for Difference {
+    fn from(shadow::Difference { function, input, in_force, candidate, date }: shadow::Difference) -> Self {
+        Self { function, input, in_force, candidate, time: date }
+    }
+}
+
 impl Version {
-    fn of(release: &Release) -> Self {
+    pub(super) fn of(release: &Release) -> Self {
         let Release { info, content, .. } = release;
         Self {
             sha256: content.sha256.clone(),

@@ -7,6 +7,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    process,
 };
 
 use super::files::path;
@@ -31,62 +32,81 @@ pub enum SwapError {
     #[error("`{0}` is no name of a plugin")]
     Name(String),
     /// There is no candidate.
-    #[error("there is no candidate {}", .0.display())]
+    #[error("there is no candidate: no {}", .0.display())]
     NoCandidate(PathBuf),
     /// It is not known what was in force before.
-    #[error("there is nothing to go back to: no {}", .0.display())]
+    #[error("there is nothing to go back to: no {}, which is written when a plugin is replaced", .0.display())]
     NoPrevious(PathBuf),
 }
 
-/// Brings the candidate into force; what is in force becomes the previous one.
-///
-/// Errors: there is no candidate, or the files cannot be moved. What is in force stays so.
-pub fn promote(folder: &Path, name: &str) -> Result<(), SwapError> {
-    let [candidate, current, previous] = places(folder, name)?;
-    if !candidate.is_file() {
-        return Err(SwapError::NoCandidate(candidate));
-    }
-    if current.is_file() {
-        let bytes = fs::read(&current).map_err(at(&current))?;
-        replace(&previous, &bytes)?;
-    }
-    rename(&candidate, &current)
+/// Where the files of one plugin are.
+pub(super) struct Places {
+    pub(super) candidate: PathBuf,
+    current: PathBuf,
+    pub(super) previous: PathBuf,
 }
 
-/// Brings back what was in force before; what is in force becomes the previous one in its turn.
-///
-/// Errors: there is nothing to go back to, or the files cannot be moved. What is in force stays so.
-pub fn demote(folder: &Path, name: &str) -> Result<(), SwapError> {
-    let [_, current, previous] = places(folder, name)?;
-    if !previous.is_file() {
-        return Err(SwapError::NoPrevious(previous));
+impl Places {
+    /// Errors: no file can have this name.
+    pub(super) fn new(folder: &Path, name: &str) -> Result<Self, SwapError> {
+        let plain = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(SwapError::Name(name.to_owned()));
+        }
+        Ok(Self {
+            candidate: path(&folder.join(SHADOW), name),
+            current: path(folder, name),
+            previous: path(&folder.join(PREVIOUS), name),
+        })
     }
-    let demoted = current.is_file().then(|| fs::read(&current).map_err(at(&current))).transpose()?;
-    rename(&previous, &current)?;
-    demoted.map_or(Ok(()), |bytes| replace(&previous, &bytes))
-}
 
-/// Keeps what was in force until now as the previous one.
-pub(super) fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SwapError> {
-    let [.., previous] = places(folder, name)?;
-    let kept = fs::read(&previous).is_ok_and(|kept| kept == bytes);
-    if kept { Ok(()) } else { replace(&previous, bytes) }
-}
-
-/// The candidate's place, that of what is in force, and that of the previous one.
-fn places(folder: &Path, name: &str) -> Result<[PathBuf; 3], SwapError> {
-    let plain = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        return Err(SwapError::Name(name.to_owned()));
+    /// Errors: there is no candidate.
+    pub(super) fn has_candidate(&self) -> Result<(), SwapError> {
+        if self.candidate.is_file() { Ok(()) } else { Err(SwapError::NoCandidate(self.candidate.clone())) }
     }
-    Ok([path(&folder.join(SHADOW), name), path(folder, name), path(&folder.join(PREVIOUS), name)])
+
+    /// Errors: it is not known what was in force before.
+    pub(super) fn has_previous(&self) -> Result<(), SwapError> {
+        if self.previous.is_file() { Ok(()) } else { Err(SwapError::NoPrevious(self.previous.clone())) }
+    }
+
+    /// What the plugin's own file holds; none if there is none.
+    pub(super) fn in_force(&self) -> Result<Option<Vec<u8>>, SwapError> {
+        let read = || fs::read(&self.current).map_err(at(&self.current));
+        self.current.is_file().then(read).transpose()
+    }
+
+    /// Moves the candidate into the plugin's place. `in_force` becomes the previous one.
+    ///
+    /// Errors: there is no candidate, or the files cannot be moved. What is in force stays so.
+    pub(super) fn promote(&self, in_force: Option<&[u8]>) -> Result<(), SwapError> {
+        self.has_candidate()?;
+        in_force.map_or(Ok(()), |bytes| self.keep(bytes))?;
+        rename(&self.candidate, &self.current)
+    }
+
+    /// Moves what was in force before back into the plugin's place. `in_force` becomes the previous one in its turn.
+    ///
+    /// Errors: there is nothing to go back to, or the files cannot be moved.
+    pub(super) fn demote(&self, in_force: Option<&[u8]>) -> Result<(), SwapError> {
+        self.has_previous()?;
+        rename(&self.previous, &self.current)?;
+        in_force.map_or(Ok(()), |bytes| self.keep(bytes))
+    }
+
+    /// Keeps what was in force until now as the previous one.
+    pub(super) fn keep(&self, bytes: &[u8]) -> Result<(), SwapError> {
+        let kept = fs::read(&self.previous).is_ok_and(|kept| kept == bytes);
+        if kept { Ok(()) } else { replace(&self.previous, bytes) }
+    }
 }
 
 /// Writes aside, and renames once it is on disk.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), SwapError> {
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(at(folder))?;
-    let aside = path.with_extension("new");
+    // Of this process alone: another one may move the same plugin.
+    let aside = path.with_extension(format!("{}.new", process::id()));
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&aside)?;
         file.write_all(bytes)?;
@@ -115,18 +135,27 @@ fn at(path: &Path) -> impl Fn(io::Error) -> SwapError + use<> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
+    const NONE: Option<&[u8]> = None;
+
+    fn places(folder: &TempDir) -> Places {
+        Places::new(folder.path(), "p").unwrap()
+    }
+
     /// What the three places hold: candidate, in force, previous.
-    fn held(folder: &Path) -> [Option<String>; 3] {
-        places(folder, "p").unwrap().map(|path| fs::read_to_string(path).ok())
+    fn held(folder: &TempDir) -> [Option<String>; 3] {
+        let Places { candidate, current, previous } = places(folder);
+        [candidate, current, previous].map(|path| fs::read_to_string(path).ok())
     }
 
     fn texts(texts: [&str; 3]) -> [Option<String>; 3] {
         texts.map(|text| (!text.is_empty()).then(|| text.to_owned()))
     }
 
-    fn folder() -> tempfile::TempDir {
+    fn folder() -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(SHADOW)).unwrap();
         fs::write(folder.path().join("p.wasm"), "old").unwrap();
@@ -137,24 +166,33 @@ mod tests {
     #[test]
     fn a_promoted_candidate_can_be_taken_back_and_forth() {
         let folder = folder();
-        promote(folder.path(), "p").unwrap();
-        assert_eq!(held(folder.path()), texts(["", "new", "old"]));
-        assert!(matches!(promote(folder.path(), "p"), Err(SwapError::NoCandidate(_))));
-        demote(folder.path(), "p").unwrap();
-        assert_eq!(held(folder.path()), texts(["", "old", "new"]));
-        demote(folder.path(), "p").unwrap();
-        assert_eq!(held(folder.path()), texts(["", "new", "old"]));
+        let places = places(&folder);
+        places.promote(Some(b"old")).unwrap();
+        assert_eq!(held(&folder), texts(["", "new", "old"]));
+        assert!(matches!(places.promote(NONE), Err(SwapError::NoCandidate(_))));
+        for [current, previous] in [["old", "new"], ["new", "old"]] {
+            let in_force = places.in_force().unwrap();
+            places.demote(in_force.as_deref()).unwrap();
+            assert_eq!(held(&folder), texts(["", current, previous]));
+        }
         let beside = fs::read_dir(folder.path().join(PREVIOUS)).unwrap().count();
         assert_eq!(beside, 1, "nothing is left aside");
     }
 
     #[test]
+    fn what_is_in_force_is_kept_though_its_file_holds_something_else() {
+        let folder = folder();
+        places(&folder).promote(Some(b"older")).unwrap();
+        assert_eq!(held(&folder), texts(["", "new", "older"]));
+    }
+
+    #[test]
     fn nothing_moves_where_there_is_nothing_to_go_to() {
         let folder = folder();
-        assert!(matches!(demote(folder.path(), "p"), Err(SwapError::NoPrevious(_))));
-        assert_eq!(held(folder.path()), texts(["new", "old", ""]));
+        assert!(matches!(places(&folder).demote(NONE), Err(SwapError::NoPrevious(_))));
+        assert_eq!(held(&folder), texts(["new", "old", ""]));
         for name in ["", ".", "..", "../p", "a/b", ".p", "a\0b"] {
-            assert!(matches!(promote(folder.path(), name), Err(SwapError::Name(_))), "{name:?}");
+            assert!(matches!(Places::new(folder.path(), name), Err(SwapError::Name(_))), "{name:?}");
         }
     }
 
@@ -162,15 +200,7 @@ mod tests {
     fn what_cannot_be_kept_aside_is_not_replaced() {
         let folder = folder();
         fs::write(folder.path().join(PREVIOUS), "in the way").unwrap();
-        assert!(matches!(promote(folder.path(), "p"), Err(SwapError::File { .. })));
-        assert_eq!(held(folder.path()), texts(["new", "old", ""]));
-    }
-
-    #[test]
-    fn what_was_in_force_is_kept_once() {
-        let folder = folder();
-        keep(folder.path(), "p", b"older").unwrap();
-        keep(folder.path(), "p", b"older").unwrap();
-        assert_eq!(held(folder.path()), texts(["new", "old", "older"]));
+        assert!(matches!(places(&folder).promote(Some(b"old")), Err(SwapError::File { .. })));
+        assert_eq!(held(&folder), texts(["new", "old", ""]));
     }
 }

@@ -79,7 +79,7 @@ impl Trial {
     ) -> Result<Self, LoadError> {
         loader.check_imports(&component, name)?;
         let plugin = plugin(&loader, &component, name, config.clone(), limits)?;
-        let info = rehearse(&plugin, "")?;
+        let info = rehearse(&plugin)?;
         let roles = plugin.indices.roles();
         Ok(Self { info, roles, loader, component, config, limits, plugin })
     }

@@ -3,14 +3,13 @@
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
 };
 
 use super::{
     Plugins,
     error::Role,
-    instance::Plugin,
-    set::Member,
+    module::Module,
+    set::{Member, PluginSet},
     vendor::{Profile, Recognition},
 };
 
@@ -19,14 +18,14 @@ pub struct Vendors {
     /// Another number whenever another module, or another version of one, is in force.
     pub edition: u64,
     /// By name.
-    pub modules: Vec<Arc<Plugin>>,
+    pub modules: Vec<Module>,
 }
 
 impl Plugins {
     /// The vendor modules in force.
     pub fn vendors(&self) -> Vendors {
         let set = self.set.load();
-        let modules = modules(&set.members).map(|(_, member)| member.release.plugin.clone()).collect();
+        let modules = modules(&set.members).map(|(name, member)| module(&set, name, member)).collect();
         Vendors { edition: set.vendor_edition, modules }
     }
 
@@ -36,11 +35,16 @@ impl Plugins {
     }
 
     /// A vendor module in force.
-    pub fn vendor(&self, name: &str) -> Option<Arc<Plugin>> {
+    pub fn vendor(&self, name: &str) -> Option<Module> {
         let set = self.set.load();
         let member = set.members.get(name).filter(|member| is_vendor(member));
-        member.map(|member| member.release.plugin.clone())
+        member.map(|member| module(&set, name, member))
     }
+}
+
+fn module(set: &PluginSet, name: &str, member: &Member) -> Module {
+    let shadow = set.shadows.at_work.get(name).cloned();
+    Module { plugin: member.release.plugin.clone(), shadow }
 }
 
 /// The same number for the same content of the same modules.

@@ -53,7 +53,7 @@ impl Plugins {
     /// Begins to watch the folder.
     pub fn watch(&self) -> Watch {
         let (hints, hinted) = sync_channel(HINTS);
-        let watcher = watcher(&self.folder(), hints.clone());
+        let watcher = watcher(&self.folder, hints.clone());
         let watcher = watcher
             .inspect_err(|error| {
                 warn!("the folder of plugins is looked at every {ROUND:?} only, since the system does not tell of changes: {error}");
@@ -107,7 +107,8 @@ fn follow(plugins: &Plugins, hinted: &Receiver<Hint>) {
     if let Err(error) = nice(NICENESS) {
         warn!("files are taken at the priority of everything else: {error}");
     }
-    let mut agenda = Agenda::after_look(ROUND);
+    // At once: the first set was made without candidates, and before the system told of changes.
+    let mut agenda = Agenda::after_look(Duration::ZERO);
     loop {
         let round = if plugins.any_on_probation() { PROBATION_ROUND } else { ROUND };
         match hinted.recv_timeout(agenda.look.saturating_duration_since(now()).min(round)) {

@@ -8,5 +8,7 @@ mod frozen;
 mod guest;
 mod hostile;
 mod loading;
+mod shadow;
 mod wasi;
+mod watched;
 mod watching;

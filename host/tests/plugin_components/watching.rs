@@ -1,90 +1,13 @@
 //! Files that come, change and go while the plugins are in force.
 
-use std::{
-    fs,
-    io::Write,
-    thread,
-    time::{Duration, Instant},
+use std::{fs, io::Write, thread, time::Duration};
+
+use sluice::plugin::State;
+
+use crate::{
+    guest::{guest, vendor},
+    watched::{Watched, hash, refuses, refusing, wait_until},
 };
-
-use sha2::{Digest, Sha256};
-use sluice::plugin::{Fault, Plugins, Settings, State, Status, Watch, auth::Verdict, types::Refusal};
-
-use crate::guest::{Folder, guest, registration, vendor, with_body};
-
-/// Plugins whose folder is watched, with `auth` in force.
-struct Watched {
-    folder: Folder,
-    plugins: Plugins,
-    _watch: Watch,
-}
-
-impl Watched {
-    fn with(auth: &[u8]) -> Self {
-        Self::change(auth, |_| {})
-    }
-
-    fn change(auth: &[u8], change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = Folder::with(auth);
-        let mut settings = folder.settings();
-        change(&mut settings);
-        let plugins = Plugins::load(&settings).unwrap();
-        let watch = plugins.watch();
-        Self { folder, plugins, _watch: watch }
-    }
-
-    fn write(&self, name: &str, content: &[u8]) {
-        fs::write(self.folder.path().join(name), content).unwrap();
-    }
-
-    /// Moves a whole file into its place.
-    fn put(&self, name: &str, content: &[u8]) {
-        self.write("aside", content);
-        fs::rename(self.folder.path().join("aside"), self.folder.path().join(name)).unwrap();
-    }
-
-    fn remove(&self, name: &str) {
-        fs::remove_file(self.folder.path().join(name)).unwrap();
-    }
-
-    fn find(&self, name: &str) -> Option<Status> {
-        self.plugins.status().into_iter().find(|status| status.name == name)
-    }
-
-    fn status(&self, name: &str) -> Status {
-        self.find(name).unwrap()
-    }
-
-    /// The status that a registration is refused with, or the fault.
-    fn ask(&self) -> Result<u16, Fault> {
-        match self.plugins.register(&registration(), None) {
-            Ok(Verdict::Refuse(Refusal { status, .. })) => Ok(status),
-            Ok(other) => panic!("{other:?}"),
-            Err(error) => Err(error.fault),
-        }
-    }
-}
-
-/// Waits until `done`, which takes a look and a few milliseconds of compiling.
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    #[expect(clippy::disallowed_methods, reason = "the folder is watched in real time")]
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
-        thread::yield_now();
-    }
-}
-
-/// A plugin that refuses every registration with this status.
-fn refuses(status: u16) -> Vec<u8> {
-    refusing(&format!("(i32.const {status})"))
-}
-
-/// A plugin that refuses every registration with a status that is this expression.
-fn refusing(status: &str) -> Vec<u8> {
-    let refuse = "(i32.store8 (i32.const 20) (i32.const 2)) (i32.store16 (i32.const 24)";
-    with_body("register", &format!("{refuse} {status}) (i32.const 16)"))
-}
 
 #[test]
 fn a_changed_file_takes_effect_whichever_way_it_was_written() {
@@ -94,8 +17,7 @@ fn a_changed_file_takes_effect_whichever_way_it_was_written() {
     wait_until("the file moved into place is in force", || watched.ask() == Ok(402));
     watched.write("guest.wasm", &refuses(403));
     wait_until("the file written in place is in force", || watched.ask() == Ok(403));
-    let previous = fs::read(watched.folder.path().join("previous/guest.wasm")).unwrap();
-    assert!(previous == refuses(402), "the one before is kept");
+    assert_eq!(watched.hash_of("previous/guest.wasm"), Some(hash(&refuses(402))), "the one before is kept");
 }
 
 #[test]
@@ -113,10 +35,6 @@ fn changed(plugin: &str) -> Vec<u8> {
     let mut component = fs::read(sluice_build::plugins().unwrap().join(format!("{plugin}.wasm"))).unwrap();
     component.extend(*b"\0\x03\x01x!");
     component
-}
-
-fn hash(content: &[u8]) -> String {
-    hex::encode(Sha256::digest(content))
 }
 
 #[test]
@@ -203,9 +121,8 @@ fn one_that_keeps_failing_soon_after_a_swap_is_rolled_back() {
     let refused = status.refused.unwrap();
     assert_eq!(refused.sha256, hash(&bad));
     assert_eq!(refused.reason, "rolled back, since it kept failing: ended after 5ms of CPU time");
-    let file = |name: &str| hash(&fs::read(watched.folder.path().join(name)).unwrap());
-    wait_until("the files are back too", || file("guest.wasm") == hash(&refuses(401)));
-    assert_eq!(file("previous/guest.wasm"), hash(&bad));
+    wait_until("the files are back too", || watched.hash_of("guest.wasm") == Some(hash(&refuses(401))));
+    assert_eq!(watched.hash_of("previous/guest.wasm"), Some(hash(&bad)));
 }
 
 #[test]

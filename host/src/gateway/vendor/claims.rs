@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::gb28181::DeviceId;
 use crate::plugin::vendor::{self, Profile, Recognition};
-use crate::plugin::{self, Plugin, Vendors};
+use crate::plugin::{self, Module, Vendors};
 use crate::store::User;
 
 use super::super::Gateway;
@@ -147,7 +147,7 @@ impl Decision {
 }
 
 impl Said {
-    fn ask(module: &Plugin, device: &vendor::Device, order: Option<&Order>) -> Self {
+    fn ask(module: &Module, device: &vendor::Device, order: Option<&Order>) -> Self {
         let chosen = order.is_some_and(|order| order.module == module.name());
         let claim = if chosen {
             let mut device = device.clone();

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::gb28181::manscdp::{self, Catalog, Fields, Item, Request as Asked};
 use crate::gb28181::{DeviceId, charset};
 use crate::plugin::vendor::{self, Hooks};
-use crate::plugin::{self, Plugin};
+use crate::plugin::{self, Module};
 use crate::sip::core::Peer;
 use crate::sip::core::message::Request;
 
@@ -107,7 +107,7 @@ impl Gateway {
     fn hook<T>(
         &self,
         (name, device): (&str, &vendor::Device),
-        ask: impl FnOnce(&Plugin, &vendor::Device) -> Result<T, plugin::Error>,
+        ask: impl FnOnce(&Module, &vendor::Device) -> Result<T, plugin::Error>,
     ) -> Option<T> {
         let module = self.0.plugins.vendor(name)?;
         ask(&module, device).ok()

@@ -83,3 +83,25 @@ pub(in crate::http) async fn forget_value(
     gateway.write_plugin_value(&plugin, query.needed("key")?, None).await?;
     Ok(Data(""))
 }
+
+/// Brings the candidate beside a plugin into force; what was in force is kept.
+#[utoipa::path(get, path = "/plugins/{name}/promote", operation_id = "plugin_promote", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin's name, which is its file's without `.wasm`.")),
+    responses((status = 200, description = "What is in force now.", body = Envelope<PluginStatus>), Failure))]
+pub(in crate::http) async fn promote(
+    State(gateway): State<Gateway>,
+    Id(name): Id,
+) -> Result<Data<PluginStatus>, Failure> {
+    Ok(Data(gateway.promote(name).await?))
+}
+
+/// Brings back what was in force before a plugin; what is in force is kept in its turn.
+#[utoipa::path(get, path = "/plugins/{name}/demote", operation_id = "plugin_demote", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin's name, which is its file's without `.wasm`.")),
+    responses((status = 200, description = "What is in force now.", body = Envelope<PluginStatus>), Failure))]
+pub(in crate::http) async fn demote(
+    State(gateway): State<Gateway>,
+    Id(name): Id,
+) -> Result<Data<PluginStatus>, Failure> {
+    Ok(Data(gateway.demote(name).await?))
+}
