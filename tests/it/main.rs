@@ -43,6 +43,7 @@ mod restart_flow;
 mod restart_record;
 mod scene;
 mod scripts;
+mod shadow;
 mod sign;
 mod sipp;
 mod sipsak;

@@ -1,4 +1,4 @@
-//! `sluice plugin …`: for those who write policies.
+//! `sluice plugin …`: for those who write policies, and those who run them.
 //!
 //! | file | command |
 //! | --- | --- |
@@ -6,6 +6,7 @@
 //! | `inspect` | says what a component is |
 //! | `test`, `cases/` | holds a component against a file of cases |
 //! | `bench` | measures its calls |
+//! | `swap` | brings a candidate into force, and back what was before |
 //!
 //! `build` is the builder's, see `plugins/build`.
 
@@ -13,6 +14,7 @@ mod bench;
 mod cases;
 mod inspect;
 mod new;
+mod swap;
 mod test;
 
 use std::{
@@ -53,6 +55,15 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
+    /// Bring back what was in force before a plugin; what is in force is kept in its turn
+    Demote {
+        /// The plugin, by its file's name without .wasm
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The gateway's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Say what a component is, and whether this gateway takes it; exit code 1 if it does not
     Inspect {
         /// The component
@@ -72,6 +83,15 @@ pub(crate) enum Command {
         /// Where to write it; a folder called NAME unless given
         #[arg(long, value_name = "DIR")]
         path: Option<PathBuf>,
+    },
+    /// Bring the candidate shadow/<NAME>.wasm into force; what was in force is kept
+    Promote {
+        /// The plugin, by its file's name without .wasm
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The gateway's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
     /// Hold a component against a file of cases; exit code 1 if one fails, 2 if they cannot be run
     Test {
@@ -108,8 +128,10 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
             println!("{}", sluice_build::component(&folder)?.display());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Demote { name, config } => swap::demote(&name, &config),
         Command::Inspect { file, terms } => inspect::inspect(&file, &terms),
         Command::New { name, kind, path } => new::new(&name, kind, path),
+        Command::Promote { name, config } => swap::promote(&name, &config),
         Command::Test { file, cases, terms } => Ok(test::test(&file, &cases, &terms)),
     }
 }
