@@ -13,7 +13,7 @@ use crate::sip::core::message::{Request, Response};
 use crate::sip::core::nonce::{NonceKeeper, NonceState, Presented};
 use crate::store::{Registration, Touch};
 
-use super::registry::Admission;
+use super::registry::{self, Admission};
 use super::{Error, Gateway, clock};
 
 /// What a device gets that asks for nothing: an hour, as most devices would ask for themselves.
@@ -91,9 +91,10 @@ impl Gateway {
 
     async fn let_in(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
         let Attempt { request, peer, device, expires, .. } = attempt;
-        let admission = self.0.registry.judge(device, *peer);
+        let called = attempt.called();
+        let admission = self.0.registry.judge(device, *peer, called);
         self.note_registration(attempt, admission).await?;
-        if !self.0.registry.admit(device, *peer, Instant::now()) {
+        if !self.0.registry.admit(device, *peer, called, Instant::now()) {
             return Ok(request.respond(403).with_reason("Deleted"));
         }
         if admission == Admission::New {
@@ -160,6 +161,12 @@ impl Attempt<'_> {
         let call_id = self.request.headers.call_id()?;
         let source = self.peer.remote;
         Some(look(&Presented { source, credentials, call_id, cseq: &cseq }))
+    }
+
+    fn called(&self) -> u64 {
+        let headers = &self.request.headers;
+        let version = headers.get("X-GB-Ver");
+        registry::called(headers.user_agent().unwrap_or_default(), version.unwrap_or_default())
     }
 
     fn for_policy(&self, realm: &str, state: Option<NonceState>) -> auth::Registration {

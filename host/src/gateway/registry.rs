@@ -4,6 +4,7 @@
 //! The online rule stands here: any authenticated request and any keepalive renews it, silence ends it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,12 +39,15 @@ struct Session {
     peer: Peer,
     online: bool,
     seen: Instant,
+    /// What it called itself, as a number: see [`called`].
+    called: u64,
 }
 
 /// What a registration means for a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It was not registered, had gone offline, or speaks from another address: it may have been started anew.
+    /// It was not registered, had gone offline, speaks from another address or calls itself something else: it may
+    /// have been started anew.
     New,
     /// Nothing changes but the time.
     Refresh,
@@ -73,9 +77,9 @@ impl Registry {
     /// Takes up the session of a known device that was registered when the gateway last ran. One that was
     /// online counts as seen now, so that our being away throws nobody offline; one that was silent is still
     /// registered, and its next keepalive brings it back.
-    pub(crate) fn resume(&self, id: &DeviceId, peer: Peer, online: bool, now: Instant) {
+    pub(crate) fn resume(&self, id: &DeviceId, peer: Peer, called: u64, online: bool, now: Instant) {
         if let Some(device) = self.lock().get_mut(id) {
-            device.session = Some(Session { peer, online, seen: now });
+            device.session = Some(Session { peer, online, seen: now, called });
         }
     }
 
@@ -88,18 +92,20 @@ impl Registry {
     }
 
     /// What a registration from `peer` would change.
-    pub(crate) fn judge(&self, id: &DeviceId, peer: Peer) -> Admission {
+    pub(crate) fn judge(&self, id: &DeviceId, peer: Peer, called: u64) -> Admission {
         match self.lock().get(id).and_then(|device| device.session.as_ref()) {
-            Some(session) if session.online && session.peer == peer => Admission::Refresh,
+            Some(session) if session.online && session.peer == peer && session.called == called => {
+                Admission::Refresh
+            }
             _ => Admission::New,
         }
     }
 
     /// Records that `id` registered from `peer`. False when it is known no more.
-    pub(crate) fn admit(&self, id: &DeviceId, peer: Peer, now: Instant) -> bool {
+    pub(crate) fn admit(&self, id: &DeviceId, peer: Peer, called: u64, now: Instant) -> bool {
         let mut devices = self.lock();
         let Some(device) = devices.get_mut(id) else { return false };
-        device.session = Some(Session { peer, online: true, seen: now });
+        device.session = Some(Session { peer, online: true, seen: now, called });
         true
     }
 
@@ -120,7 +126,7 @@ impl Registry {
             return Sender::Stranger;
         }
         let back = !session.online;
-        *session = Session { peer, online: true, seen: now };
+        *session = Session { peer, online: true, seen: now, called: session.called };
         if back { Sender::Back } else { Sender::Known }
     }
 
@@ -211,4 +217,31 @@ impl Session {
 
 fn host(peer: Peer) -> IpAddr {
     peer.remote.ip()
+}
+
+/// The User-Agent and `X-GB-Ver` of a REGISTER, empty where there is none, as a number. New firmware shows in it.
+pub(super) fn called(user_agent: &str, version: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (user_agent, version).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_with_new_firmware_may_have_been_started_anew() {
+        let (registry, now) = (Registry::default(), Instant::now());
+        let id = DeviceId::parse("37070000081118000001").unwrap();
+        let address = |text: &str| text.parse().unwrap();
+        let peer = Peer::udp(address("192.0.2.7:5060"), address("192.0.2.1:5060"));
+        registry.know(id.clone(), Credential::new("12345678".to_owned()));
+        let (old, new) = (called("IP Camera", ""), called("IP Camera", "3.0"));
+        assert_eq!(registry.judge(&id, peer, old), Admission::New);
+        assert!(registry.admit(&id, peer, old, now));
+        assert_eq!(registry.hear(&id, peer, now), Sender::Known);
+        assert_eq!(registry.judge(&id, peer, old), Admission::Refresh);
+        assert_eq!(registry.judge(&id, peer, new), Admission::New);
+    }
 }

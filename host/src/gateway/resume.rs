@@ -22,7 +22,7 @@ use super::event::{Notifications, Outbox};
 use super::query::Queries;
 use super::receivers::Receivers;
 use super::record::Recordings;
-use super::registry::Registry;
+use super::registry::{self, Registry};
 use super::stream::Streams;
 use super::vendor::Manners;
 use super::{Doors, Error, Gateway, Inner};
@@ -103,7 +103,8 @@ impl Gateway {
             let credential = Credential::new(user.pwd.0.clone());
             self.0.registry.know(id.clone(), credential);
             let Some(peer) = peer(user).filter(|_| user.regist) else { continue };
-            self.0.registry.resume(&id, peer, user.online, now);
+            let called = registry::called(&user.user_agent, &user.gb_version);
+            self.0.registry.resume(&id, peer, called, user.online, now);
             online += usize::from(user.online);
             // Stopped between its 200 and the first query. Nobody else is asked: no storm after a restart.
             if user.online && user.generation == 0 {
