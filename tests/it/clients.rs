@@ -234,6 +234,9 @@ async fn the_walk_in_readme_runs_as_it_stands() -> anyhow::Result<()> {
     0 deviceid="37070000081318000001" ssrc="6553F101"
     0 ""
     0 ""
+    0 deviceid="37070000081118000001" module=null
+    0 deviceid="37070000081118000001" module="dahua"
+    0 deviceid="37070000081118000001" module=null
     0 deviceid="37070000081118000001" name="yard"
     0 ""
     0 ""
@@ -259,7 +262,7 @@ fn shape(line: &str) -> String {
 }
 
 fn names(fields: &serde_json::Map<String, Value>) -> String {
-    let short = ["deviceid", "ssrc", "name", "daynum", "timenum"];
+    let short = ["deviceid", "ssrc", "name", "daynum", "timenum", "module"];
     let shown = short.iter().filter_map(|name| Some(format!("{name}={}", fields.get(*name)?)));
     shown.collect::<Vec<_>>().join(" ")
 }

@@ -49,5 +49,8 @@ mod sipp;
 mod sipsak;
 mod tellers;
 mod tolerance;
+mod vendor;
+mod vendor_hooks;
+mod vendor_profile;
 mod vendors_table;
 mod wire;

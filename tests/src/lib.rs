@@ -7,6 +7,7 @@
 //! | [`journal`] | what either saw, awaited with a deadline instead of a sleep |
 //! | [`sip`], [`digest`], [`rtp`] | the wire formats, written apart from the gateway's |
 //! | [`policy`] | a folder of components, to be changed while a gateway watches it |
+//! | [`puppet`] | a vendor module that does as its configuration says |
 //! | [`site`] | a gateway with a media server and a caller: in process, or as a process to be killed |
 //!
 //! The simulators use none of the gateway's code. Every socket is bound to port 0 of a
@@ -39,6 +40,7 @@ pub mod digest;
 pub mod journal;
 pub mod media;
 pub mod policy;
+pub mod puppet;
 pub mod random;
 pub mod rtp;
 pub mod sip;

@@ -168,7 +168,7 @@ impl IntoResponses for Failure {
         const TABLE: [(&str, &str); 6] = [
             ("400", "\"1002\": a parameter is wrong, or what it names is not there or not online."),
             ("401", "\"1000\": the sign is missing or wrong."),
-            ("405", "\"1002\": the method is not GET."),
+            ("405", "\"1002\": the path has no such method."),
             ("408", "\"1003\": the device or the media server did not do it, or not in time."),
             ("500", "\"1001\": the store failed. \"1003\": the gateway did."),
             ("503", "\"1003\": busy, or policy cannot decide; trying again may help."),

@@ -36,14 +36,28 @@ use toolchain::Toolchain;
 ///
 /// Errors: no toolchain for WebAssembly, or a crate that does not build.
 pub fn plugins() -> Result<PathBuf> {
-    let folder = target()?.join("plugins");
+    all("plugins", "plugins")
+}
+
+/// Builds the plugins that only tests use, and returns the folder with the components.
+///
+/// Errors: as for [`plugins`].
+pub fn guests() -> Result<PathBuf> {
+    all("tests/guests", "guests")
+}
+
+/// Builds the plugin crates in the workspace's folder `crates` into the target's folder `components`.
+fn all(crates: &str, components: &str) -> Result<PathBuf> {
+    let folder = target()?.join(components);
     let work = target()?.join("wasm");
     fs::create_dir_all(&folder)?;
     fs::create_dir_all(&work)?;
     let lock = File::create(work.join("build.lock"))?;
     lock.lock().context("cannot lock the plugins' build folder")?;
-    let changed: Vec<Source> =
-        sources::plugins(&root())?.into_iter().filter(|source| !is_current(source, &folder, &work)).collect();
+    let changed: Vec<Source> = sources::plugins(&root(), crates)?
+        .into_iter()
+        .filter(|source| !is_current(source, &folder, &work))
+        .collect();
     if !changed.is_empty() {
         compile(&changed, &work)?;
         changed.iter().try_for_each(|source| encode(source, &folder, &work))?;

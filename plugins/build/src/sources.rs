@@ -9,9 +9,6 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Where plugin crates are, below the workspace.
-const FOLDERS: [&str; 2] = ["plugins", "tests/guests"];
-
 /// What every plugin is built from beside its own crate.
 const SHARED: [&str; 6] =
     ["Cargo.lock", "Cargo.toml", "plugins/maker", "plugins/robot", "plugins/sdk", "wit"];
@@ -35,17 +32,15 @@ impl Source {
     }
 }
 
-/// The plugin crates of a workspace, in name order: those whose manifest says
+/// The plugin crates in a folder of a workspace, in name order: those whose manifest says
 /// `[package.metadata.sluice] component = true`.
-pub(crate) fn plugins(root: &Path) -> Result<Vec<Source>> {
+pub(crate) fn plugins(root: &Path, folder: &str) -> Result<Vec<Source>> {
     let mut plugins = Vec::new();
-    for folder in FOLDERS.map(|folder| root.join(folder)).iter().filter(|folder| folder.is_dir()) {
-        for krate in entries(folder)? {
-            if let Some(name) = plugin_name(&krate)? {
-                let shared = SHARED.map(|path| root.join(path));
-                let fingerprint = fingerprint(root, shared.into_iter().chain([krate]))?;
-                plugins.push(Source { name, fingerprint });
-            }
+    for krate in entries(&root.join(folder))? {
+        if let Some(name) = plugin_name(&krate)? {
+            let shared = SHARED.map(|path| root.join(path));
+            let fingerprint = fingerprint(root, shared.into_iter().chain([krate]))?;
+            plugins.push(Source { name, fingerprint });
         }
     }
     plugins.sort_by(|left, right| left.name.cmp(&right.name));
@@ -132,22 +127,22 @@ mod tests {
     #[test]
     fn plugins_are_the_crates_that_say_so() {
         let root = workspace();
-        let found = plugins(root.path()).unwrap();
+        let found = plugins(root.path(), "plugins").unwrap();
         let names: Vec<_> = found.iter().map(Source::component).collect();
         assert_eq!(names, ["a.wasm", "b-c.wasm"]);
-        assert_eq!(plugins(root.path()).unwrap(), found);
+        assert_eq!(plugins(root.path(), "plugins").unwrap(), found);
     }
 
     #[test]
     fn a_changed_file_changes_its_own_plugin_and_a_shared_one_all() {
         let root = workspace();
-        let before = plugins(root.path()).unwrap();
+        let before = plugins(root.path(), "plugins").unwrap();
         fs::write(root.path().join("plugins/a/src/lib.rs"), "changed").unwrap();
-        let own = plugins(root.path()).unwrap();
+        let own = plugins(root.path(), "plugins").unwrap();
         assert_ne!(own[0], before[0]);
         assert_eq!(own[1], before[1]);
         fs::write(root.path().join("wit/host.wit"), "changed").unwrap();
-        let all = plugins(root.path()).unwrap();
+        let all = plugins(root.path(), "plugins").unwrap();
         assert!(all[0] != own[0] && all[1] != own[1]);
     }
 }

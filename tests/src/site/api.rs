@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use md5::{Digest as _, Md5};
+use reqwest::Method;
 use serde_json::Value;
 
 /// How long anything may take that is waited for.
@@ -72,9 +73,23 @@ impl Api {
     /// # Errors
     /// When there is no answer, or one that is not JSON.
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
-        let sign = self.sign(path, query);
-        let signed: Vec<_> = query.iter().copied().chain([("sign", sign.as_str())]).collect();
-        self.get_unsigned(path, &signed).await
+        self.signed(Method::GET, path, query).await
+    }
+
+    /// A signed call that changes what is at a path.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn put(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
+        self.signed(Method::PUT, path, query).await
+    }
+
+    /// A signed call that takes away what is at a path.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Reply> {
+        self.signed(Method::DELETE, path, &[]).await
     }
 
     /// A call as it is.
@@ -82,7 +97,18 @@ impl Api {
     /// # Errors
     /// As for [`get`](Self::get).
     pub async fn get_unsigned(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
-        let response = self.client.get(format!("{}{path}", self.base)).query(query).send().await?;
+        self.ask(Method::GET, path, query).await
+    }
+
+    async fn signed(&self, method: Method, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
+        let sign = self.sign(path, query);
+        let signed: Vec<_> = query.iter().copied().chain([("sign", sign.as_str())]).collect();
+        self.ask(method, path, &signed).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
+        let response =
+            self.client.request(method, format!("{}{path}", self.base)).query(query).send().await?;
         let status = response.status().as_u16();
         let envelope =
             response.json().await.with_context(|| format!("{path} answered {status} without JSON"))?;
