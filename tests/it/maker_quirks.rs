@@ -8,6 +8,8 @@ use sluice_tests::device::{Charset, Device, DeviceConfig, DeviceEvent};
 use sluice_tests::site::{Issued, Site, wait_for};
 use tokio::task::JoinSet;
 
+use crate::live_steps::received;
+
 /// A quirk, and what comes of it.
 #[derive(Clone, Copy)]
 struct Quirk {
@@ -27,6 +29,8 @@ enum Look {
     Media,
     /// The second channel's name.
     Name,
+    /// The encoding that the first query names.
+    Prolog,
     /// The answer to the first query.
     Query,
     /// The first channel's status after a notification that it is off.
@@ -38,7 +42,7 @@ enum Look {
 /// Hikvision's own order (wvp-GB28181-pro f00d6863c).
 const SENIOR: &[u8] = &[126, 125, 99, 34, 98, 97, 96];
 
-const QUIRKS: [Quirk; 10] = [
+const DAHUA: [Quirk; 2] = [
     Quirk {
         story: "Dahua refuses a query that comes too soon (#28)",
         device: dahua,
@@ -58,6 +62,9 @@ const QUIRKS: [Quirk; 10] = [
         without: "main",
         with: "sub",
     },
+];
+
+const HIKVISION: [Quirk; 4] = [
     Quirk {
         story: "some Hikvision send nothing unless their own payload types lead (#7, f00d6863c)",
         device: |config| {
@@ -91,6 +98,20 @@ const QUIRKS: [Quirk; 10] = [
         with: "ON",
     },
     Quirk {
+        story: "Hikvision's firmware of 2022 writes and reads GB18030 by its name (#2164)",
+        device: |config| {
+            hikvision(config);
+            config.habits.version = Some("3.0");
+        },
+        config: "",
+        look: Look::Prolog,
+        without: "GB2312",
+        with: "GB18030",
+    },
+];
+
+const UNIVIEW: [Quirk; 2] = [
+    Quirk {
         story: "Uniview writes UTF-8 under GB2312, also where that reads as Chinese (#1461)",
         device: |config| {
             uniview(config);
@@ -114,14 +135,18 @@ const QUIRKS: [Quirk; 10] = [
         without: "请求超时",
         with: "sent",
     },
-    Quirk {
-        story: "TP-Link chooses its stream by streamMode:sub",
-        device: tp_link,
-        config: "[plugins.config.tp-link]\nstream = \"streamMode:sub\"\n",
-        look: Look::Stream,
-        without: "main",
-        with: "sub",
-    },
+];
+
+const TP_LINK: [Quirk; 1] = [Quirk {
+    story: "TP-Link chooses its stream by streamMode:sub",
+    device: tp_link,
+    config: "[plugins.config.tp-link]\nstream = \"streamMode:sub\"\n",
+    look: Look::Stream,
+    without: "main",
+    with: "sub",
+}];
+
+const EDITION_2022: [Quirk; 3] = [
     Quirk {
         story: "a device of 2022 wants o= to name who sends the offer",
         device: edition_2022,
@@ -134,32 +159,60 @@ const QUIRKS: [Quirk; 10] = [
         story: "a device of 2022 chooses its stream by streamnumber:1",
         device: |config| {
             edition_2022(config);
-            config.habits.needs_sender = false;
+            config.habits.owner = None;
         },
         config: "[plugins.config.generic-2022]\nsub_stream = true\n",
         look: Look::Stream,
         without: "main",
         with: "sub",
     },
+    Quirk {
+        story: "the edition of 2022 names GB18030",
+        device: edition_2022,
+        config: "",
+        look: Look::Prolog,
+        without: "GB2312",
+        with: "GB18030",
+    },
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_quirk_hurts_without_the_modules_and_not_with_them() -> anyhow::Result<()> {
-    let mut faults = Vec::new();
-    // More sites at once only wait for one another.
-    for quirks in QUIRKS.chunks(3) {
-        let mut sites = JoinSet::new();
-        for quirk in quirks.iter().copied() {
-            for (plugins, expected) in [("vendor = []\n", quirk.without), (quirk.config, quirk.with)] {
-                sites.spawn(async move {
-                    let seen = seen(quirk, plugins).await.context(quirk.story)?;
-                    anyhow::ensure!(seen == expected, "{}, {plugins:?}: {seen}, not {expected}", quirk.story);
-                    Ok(())
-                });
-            }
+async fn dahua_s_quirks_hurt_only_without_its_module() -> anyhow::Result<()> {
+    hurt_only_without_modules(&DAHUA).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hikvision_s_quirks_hurt_only_without_its_module() -> anyhow::Result<()> {
+    hurt_only_without_modules(&HIKVISION).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uniview_s_quirks_hurt_only_without_its_module() -> anyhow::Result<()> {
+    hurt_only_without_modules(&UNIVIEW).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tp_link_s_quirks_hurt_only_without_its_module() -> anyhow::Result<()> {
+    hurt_only_without_modules(&TP_LINK).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_words_of_2022_are_spoken_only_with_their_module() -> anyhow::Result<()> {
+    hurt_only_without_modules(&EDITION_2022).await
+}
+
+async fn hurt_only_without_modules(quirks: &[Quirk]) -> anyhow::Result<()> {
+    let mut sites = JoinSet::new();
+    for quirk in quirks.iter().copied() {
+        for (plugins, expected) in [("vendor = []\n", quirk.without), (quirk.config, quirk.with)] {
+            sites.spawn(async move {
+                let seen = seen(quirk, plugins).await.context(quirk.story)?;
+                anyhow::ensure!(seen == expected, "{}, {plugins:?}: {seen}, not {expected}", quirk.story);
+                Ok(())
+            });
         }
-        faults.extend(sites.join_all().await.into_iter().filter_map(Result::err));
     }
+    let faults: Vec<_> = sites.join_all().await.into_iter().filter_map(Result::err).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     Ok(())
 }
@@ -178,6 +231,7 @@ async fn seen(quirk: Quirk, plugins: &str) -> anyhow::Result<String> {
     match quirk.look {
         Look::Media => media(&site, &issued, &device).await,
         Look::Name => name(&site, &issued.channels[1]),
+        Look::Prolog => prolog(&device),
         Look::Query => unreachable!("answered above"),
         Look::Status => status(&site, &issued, &device).await,
         Look::Stream => stream(&site, &issued, &device).await,
@@ -217,6 +271,13 @@ async fn stream(site: &Site, issued: &Issued, device: &Device) -> anyhow::Result
     let chosen = |event: &DeviceEvent| matches!(event, DeviceEvent::StreamChosen { .. });
     let sub = matches!(device.wait_for(chosen).await?, DeviceEvent::StreamChosen { sub: true, .. });
     Ok(if sub { "sub" } else { "main" }.to_owned())
+}
+
+fn prolog(device: &Device) -> anyhow::Result<String> {
+    let queries = received(device, "MESSAGE");
+    let query = String::from_utf8_lossy(&queries.first().context("a query")?.body).into_owned();
+    let (_, label) = query.split_once("encoding=\"").context("an encoding")?;
+    Ok(label.split('"').next().unwrap_or_default().to_owned())
 }
 
 fn name(site: &Site, channel: &str) -> anyhow::Result<String> {
