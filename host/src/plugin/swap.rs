@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use super::files::path;
@@ -101,12 +102,15 @@ impl Places {
     }
 }
 
+/// How many files this process has written aside.
+static ASIDE: AtomicU64 = AtomicU64::new(0);
+
 /// Writes aside, and renames once it is on disk.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), SwapError> {
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(at(folder))?;
-    // Of this process alone: another one may move the same plugin.
-    let aside = path.with_extension(format!("{}.new", process::id()));
+    // Nobody else's: another process or thread may move the same plugin.
+    let aside = path.with_extension(format!("{}-{}.new", process::id(), ASIDE.fetch_add(1, Relaxed)));
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&aside)?;
         file.write_all(bytes)?;
