@@ -18,7 +18,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(7);
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_down() -> anyhow::Result<()> {
     for ports in ["single", "each"] {
-        let site = Site::start_with(|settings| settings.rtp_ports = ports).await?;
+        let site = Site::start_apart(|settings| settings.rtp_ports = ports).await?;
         let (issued, device) = site.online(1, |config| config.speed = 20).await?;
         site.zlm.kill().await;
         let asked = Instant::now();
@@ -161,7 +161,7 @@ async fn checked(seconds: u64, ports: &'static str) -> anyhow::Result<(Site, Iss
 }
 
 async fn up(change: impl FnOnce(&mut Settings)) -> anyhow::Result<(Site, Issued, Device)> {
-    let site = Site::start_with(change).await?;
+    let site = Site::start_apart(change).await?;
     let (issued, device) = site.online(1, |config| config.speed = 20).await?;
     Ok((site, issued, device))
 }

@@ -64,7 +64,7 @@ async fn the_document_lists_the_routes_that_are_served() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_say_what_is_not_ready() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_apart(|_| {}).await?;
     assert_eq!(get(&site, "/livez").await?, (200, "ok".to_owned()));
     let none = json!({ "waiting": 0, "dropped": 0 });
     let (status, text) = get(&site, "/readyz").await?;

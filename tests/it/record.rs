@@ -130,7 +130,7 @@ async fn a_file_that_comes_when_its_recording_was_given_up_is_told_once() -> any
 /// The media server dies, and the file that it wrote with it. The recording fails rather than stay open for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_whose_file_never_comes_fails() -> anyhow::Result<()> {
-    let site = Site::start_with(|settings| {
+    let site = Site::start_apart(|settings| {
         settings.rtp_ports = "each";
         settings.check_interval_secs = 1;
         settings.extra = "[record]\nfile_timeout_secs = 1\n".to_owned();

@@ -1,6 +1,7 @@
 //! Which vendor module a device belongs to: claims, the operator's override, and what makes all of that be asked
 //! again.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use sluice_tests::device::{Behaviour, Device, DeviceEvent, SsrcLine};
 use sluice_tests::policy::PluginFolder;
@@ -52,7 +53,11 @@ async fn all_that_led_to_a_module_is_shown() -> anyhow::Result<()> {
         vendor(&site, &issued.device).await.is_ok_and(|shown| shown["known"]["attributes"] != json!([]))
     })
     .await?;
-    let shown = vendor(&site, &issued.device).await?;
+    let mut shown = vendor(&site, &issued.device).await?;
+    // Most modules know nothing of it.
+    let claims = shown["claims"].as_array_mut().context("claims")?;
+    assert!(claims.is_sorted_by_key(|claim| claim["module"].to_string()), "{claims:?}");
+    claims.retain(|claim| claim["certainty"] != Value::Null || claim["module"] == "dahua");
     let claim = |module: &str, certainty: Option<u8>, reason: Option<&str>| json!({ "module": module, "certainty": certainty, "reason": reason, "error": null });
     let expected = json!({
         "deviceid": issued.device,
@@ -92,7 +97,8 @@ async fn all_that_led_to_a_module_is_shown() -> anyhow::Result<()> {
         },
     });
     assert_eq!(shown, expected);
-    assert_eq!(vendor(&site, &issued.channels[0]).await?, expected, "a channel is its device's");
+    let of_channel = vendor(&site, &issued.channels[0]).await?;
+    assert_eq!(of_channel["deviceid"], issued.device.as_str(), "a channel is its device's");
     let unknown = site.api.get("/devices/1/vendor", &[]).await?;
     assert_eq!(unknown.refusal(), (400, "1002".to_owned(), "设备不存在 (no device 1)".to_owned()));
     Ok(())
@@ -138,8 +144,9 @@ async fn a_module_that_cannot_say_is_passed_over() -> anyhow::Result<()> {
     let site = puppet::site(&config, |_| {}).await?;
     let (issued, device) = site.online(1, |_| {}).await?;
     let shown = vendor(&site, &issued.device).await?;
-    let error = "plugin puppet: claim fails";
-    assert_eq!((&shown["module"], &shown["claims"][2]["error"]), (&Value::Null, &json!(error)));
+    let claims = shown["claims"].as_array().context("claims")?;
+    let puppet = claims.iter().find(|claim| claim["module"] == "puppet").context("its claim")?;
+    assert_eq!((&shown["module"], &puppet["error"]), (&Value::Null, &json!("puppet: claim fails")));
     play(&site, &issued).await?;
     assert_eq!(owners(&device), issued.channels);
     Ok(())

@@ -24,6 +24,7 @@ pub use process::Process;
 pub use settings::Settings;
 
 use crate::media::{FakeZlm, ZlmConfig};
+use crate::random;
 
 /// A gateway in this process, with its media server, and all that they keep on disk.
 #[derive(Debug)]
@@ -54,8 +55,21 @@ impl Site {
     /// # Errors
     /// As for [`start`](Self::start).
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, change).await
+    }
+
+    /// The same with a media server that may be down for a while: where it listens nobody else takes its ports.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn start_apart(change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
+        Self::start_at(random::address(), change).await
+    }
+
+    async fn start_at(address: Ipv4Addr, change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let zlm = FakeZlm::start(ZlmConfig {
+            address,
             hook_query: Some("token=hook-token".to_owned()),
             ..Default::default()
         });
