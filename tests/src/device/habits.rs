@@ -14,8 +14,8 @@ pub struct Habits {
     pub item: &'static [(&'static str, &'static str)],
     /// Answers no challenge that names no algorithm.
     pub needs_algorithm: bool,
-    /// Refuses an offer whose `o=` does not name the platform that sends it.
-    pub needs_sender: bool,
+    /// Refuses an offer whose `o=` does not name this one.
+    pub owner: Option<Owner>,
     /// Sends media only where the payload types of the offer begin with these.
     pub payloads: &'static [u8],
     /// Its Via names an address behind a NAT, where nobody reaches it.
@@ -40,6 +40,15 @@ pub struct Habits {
     pub version: Option<&'static str>,
 }
 
+/// Whom the `o=` of an offer names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// Who is invited.
+    Channel,
+    /// Who sends it.
+    Platform,
+}
+
 /// An answer as the standard has it.
 const STANDARD: &[&str] = &[
     "v=0",
@@ -62,7 +71,7 @@ impl Default for Habits {
             answer: STANDARD,
             item: &[],
             needs_algorithm: false,
-            needs_sender: false,
+            owner: None,
             payloads: &[],
             private_via: false,
             record_type: None,
@@ -79,9 +88,12 @@ impl Default for Habits {
 }
 
 impl Habits {
-    /// Whether an offer of `platform` is refused.
-    pub(super) fn refuses(&self, offer: &Offer, platform: &str) -> bool {
-        self.needs_sender && offer.owner != platform
+    /// Whether an offer of `platform` to `channel` is refused.
+    pub(super) fn refuses(&self, offer: &Offer, channel: &str, platform: &str) -> bool {
+        self.owner.is_some_and(|owner| match owner {
+            Owner::Channel => offer.owner != channel,
+            Owner::Platform => offer.owner != platform,
+        })
     }
 
     /// Whether media follows the answer to an offer.

@@ -96,7 +96,7 @@ pub(super) async fn invite(core: &Arc<Core>, invite: Message) {
     let refusal = match (&offer, known, busy) {
         (_, false, _) => Some(404),
         (Err(_), ..) => Some(488),
-        (Ok(offer), ..) if core.config.habits.refuses(offer, &core.config.platform_id) => Some(488),
+        (Ok(offer), ..) if core.config.habits.refuses(offer, &channel, &core.config.platform_id) => Some(488),
         // The session stays as it is (RFC 3261 §14.2).
         (_, _, true) => Some(488),
         _ => None,

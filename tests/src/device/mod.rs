@@ -50,7 +50,7 @@ pub use self::config::{Channel, Charset, DeviceConfig, Order, Paging, Recording,
 use self::core::Core;
 pub use self::event::DeviceEvent;
 pub use self::fleet::{Fleet, FleetReport};
-pub use self::habits::Habits;
+pub use self::habits::{Habits, Owner};
 pub use self::register::{Credentials, Registered};
 use crate::journal::{Journal, NotSeen};
 

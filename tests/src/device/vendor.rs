@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::config::{Charset, DeviceConfig, Paging};
-use super::habits::Habits;
+use super::habits::{Habits, Owner};
 
 /// A maker's device.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +57,14 @@ pub fn ezviz(config: &mut DeviceConfig) {
     config.habits.answer = EZVIZ;
 }
 
-/// A recorder (gb28181/044 and 134): ONLINE for ON, 65535 for parental, no parent, its items side by side.
+/// A recorder (gb28181/044 and 134): ONLINE for ON, 65535 for parental, no parent, its items side by side. It takes
+/// no offer but one in the channel's name.
 pub fn hikvision(config: &mut DeviceConfig) {
     says(config, "Embedded Net DVR/NVR/DVS", ["Hikvision", "DS-7716N-E4", "V4.30.085"]);
     config.catalog = Paging { per_message: 1, at_once: true, ..Paging::default() };
     config.behaviour.jak = true;
     config.habits.answer = HIKVISION;
+    config.habits.owner = Some(Owner::Channel);
     config.habits.item =
         &[("CivilCode", "CivilCode"), ("Parental", "65535"), ("ParentID", ""), ("Status", "ONLINE")];
 }
@@ -118,7 +120,7 @@ pub fn edition_2022(config: &mut DeviceConfig) {
     config.charset = Charset::Gb18030;
     config.habits = Habits {
         answer: HAPPYTIME,
-        needs_sender: true,
+        owner: Some(Owner::Platform),
         sub_stream: Some("a=streamnumber:1"),
         version: Some("3.0"),
         ..Habits::default()

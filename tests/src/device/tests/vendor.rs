@@ -51,7 +51,8 @@ async fn dahua_wants_an_algorithm_and_then_time() {
     let refused = async {
         let first = platform.request("REGISTER").await;
         let mut names: Vec<&str> = first.headers.iter().map(|(name, _)| &**name).collect();
-        names.dedup();
+        // What follows Content-Length is the body.
+        names.retain(|name| *name != "Content-Length");
         assert!(names.is_sorted(), "{names:?}");
         let challenge = Message::response(&first, 401).with("WWW-Authenticate", WITHOUT_ALGORITHM);
         platform.respond(&device, challenge).await;
