@@ -267,10 +267,30 @@ async fn media(site: &Site, issued: &Issued, device: &Device) -> anyhow::Result<
 }
 
 async fn stream(site: &Site, issued: &Issued, device: &Device) -> anyhow::Result<String> {
+    has_described_itself(device).await?;
     site.api.get(&format!("/devices/{}/play", issued.channels[0]), &[]).await?.ok()?;
     let chosen = |event: &DeviceEvent| matches!(event, DeviceEvent::StreamChosen { .. });
     let sub = matches!(device.wait_for(chosen).await?, DeviceEvent::StreamChosen { sub: true, .. });
     Ok(if sub { "sub" } else { "main" }.to_owned())
+}
+
+/// Waits until the gateway has taken the device's DeviceInfo, by which alone some makers are known.
+async fn has_described_itself(device: &Device) -> anyhow::Result<()> {
+    let info = |event: &DeviceEvent| match event {
+        DeviceEvent::Sent { message } if message.status().is_none() => {
+            String::from_utf8_lossy(&message.body).contains("<CmdType>DeviceInfo</CmdType>")
+        }
+        _ => false,
+    };
+    let DeviceEvent::Sent { message: info } = device.wait_for(info).await? else {
+        unreachable!("waited for no other")
+    };
+    let taken = |event: &DeviceEvent| {
+        matches!(event, DeviceEvent::Received { message } if message.status() == Some(200)
+            && message.header("Call-ID") == info.header("Call-ID"))
+    };
+    device.wait_for(taken).await?;
+    Ok(())
 }
 
 fn prolog(device: &Device) -> anyhow::Result<String> {

@@ -146,7 +146,7 @@ async fn a_module_that_cannot_say_is_passed_over() -> anyhow::Result<()> {
     let shown = vendor(&site, &issued.device).await?;
     let claims = shown["claims"].as_array().context("claims")?;
     let puppet = claims.iter().find(|claim| claim["module"] == "puppet").context("its claim")?;
-    assert_eq!((&shown["module"], &puppet["error"]), (&Value::Null, &json!("puppet: claim fails")));
+    assert_eq!((&shown["module"], &puppet["error"]), (&Value::Null, &json!("plugin puppet: claim fails")));
     play(&site, &issued).await?;
     assert_eq!(owners(&device), issued.channels);
     Ok(())
