@@ -1,7 +1,9 @@
 //! Dahua's cameras and recorders.
 //!
-//!     [plugins.config.dahua]
-//!     sub_stream = false    # true: the sub-stream
+//! ```toml
+//! [plugins.config.dahua]
+//! sub_stream = false    # true: the sub-stream
+//! ```
 
 mod policy;
 

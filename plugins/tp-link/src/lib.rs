@@ -1,7 +1,9 @@
 //! TP-Link's cameras, and Mercury's.
 //!
-//!     [plugins.config.tp-link]
-//!     stream = "streamMode:main"    # what selects a camera's stream; "streamMode:sub" is the other one, "" leaves it out
+//! ```toml
+//! [plugins.config.tp-link]
+//! stream = "streamMode:main"    # what selects a camera's stream; "streamMode:sub" is the other one, "" leaves it out
+//! ```
 //!
 //! The spaces around numbers in their records (wvp-GB28181-pro f635f9c30) are borne from everybody. A Mercury camera
 //! refuses requests with a To tag outside a dialog (418e441df, d3578a957); nobody is sent such.
