@@ -8,6 +8,7 @@ mod frozen;
 mod guest;
 mod hostile;
 mod loading;
+mod makers;
 mod shadow;
 mod wasi;
 mod watched;
