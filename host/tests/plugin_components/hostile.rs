@@ -231,7 +231,9 @@ fn a_flood_of_log_lines_is_cut_and_the_decision_counts() {
     tracing::subscriber::set_global_default(subscriber).expect("no other test sets one");
     let folder = Folder::with(&[]);
     fs::write(folder.path().join("ranter.wasm"), guest("register", "rants")).unwrap();
-    let plugins = Plugins::load(&Settings { auth: "ranter".into(), ..folder.settings() }).unwrap();
+    // Writing lines takes an unoptimised gateway longer than a call may take.
+    let limits = Limits { cpu: Duration::from_secs(1), wall: Duration::from_secs(60), ..Limits::default() };
+    let plugins = Plugins::load(&Settings { auth: "ranter".into(), limits, ..folder.settings() }).unwrap();
     #[expect(clippy::disallowed_methods, reason = "the quota is one of real seconds")]
     let start = Instant::now();
     for _ in 0..20 {
