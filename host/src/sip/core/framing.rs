@@ -48,8 +48,8 @@ pub struct StreamDecoder {
     /// How far the buffer has been searched for the end of a head.
     searched: usize,
     waiting: Option<Waiting>,
-    /// What comes is the rest of a body that was longer than declared.
-    astray: bool,
+    /// How much of a body that was longer than declared has been passed over, while that is what comes.
+    astray: Option<usize>,
 }
 
 /// A head whose body has not come in full.
@@ -104,10 +104,19 @@ impl StreamDecoder {
     fn next_head(&mut self) -> Result<Option<Waiting>, ParseError> {
         let noise = self.buffer.len() - skip_noise(&self.buffer).len();
         self.buffer.drain(..noise);
+        let come = self.buffer.len();
         // No message begins so; a body that was declared too short goes on so.
-        self.astray |= self.buffer.starts_with(b"<");
-        if self.astray && !self.find_way() {
-            return Ok(None);
+        if self.buffer.starts_with(b"<") {
+            self.astray.get_or_insert(0);
+        }
+        if let Some(passed) = self.astray
+            && !self.find_way()
+        {
+            let passed = passed + come - self.buffer.len();
+            self.astray = Some(passed);
+            // No message has such a rest.
+            let endless = passed > MAX_MESSAGE;
+            return if endless { Err(Head::read(&self.buffer).refuse(Fault::StartLine)) } else { Ok(None) };
         }
         let from = self.searched.saturating_sub(noise);
         let Some(body) = parse::head_end(&self.buffer, from) else {
@@ -137,7 +146,7 @@ impl StreamDecoder {
             let start = from + tag.map_or(0, |tag| tag + 1);
             if is_message(&self.buffer[start..]) {
                 self.buffer.drain(..start);
-                self.astray = false;
+                self.astray = None;
                 return true;
             }
             from += line + 1;
