@@ -147,8 +147,11 @@ impl Registry {
         self.lock().get(id)?.vendor.clone()
     }
 
+    /// Keeps what was decided, unless more was [noted](Self::observe) of `id` in the meantime.
     pub(super) fn set_vendor(&self, id: &DeviceId, held: Arc<Held>) {
-        if let Some(device) = self.lock().get_mut(id) {
+        if let Some(device) = self.lock().get_mut(id)
+            && device.observed == held.observed()
+        {
             device.vendor = Some(held);
         }
     }
@@ -156,6 +159,7 @@ impl Registry {
     /// As [`set_vendor`](Self::set_vendor), unless another was decided on while this one was: then more was known.
     pub(super) fn replace_vendor(&self, id: &DeviceId, before: Option<&Arc<Held>>, held: Arc<Held>) {
         if let Some(device) = self.lock().get_mut(id)
+            && device.observed == held.observed()
             && device.vendor.as_ref().map(Arc::as_ptr) == before.map(Arc::as_ptr)
         {
             device.vendor = Some(held);

@@ -24,6 +24,8 @@ const RETRY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(in crate::gateway) struct Held {
     dialect: Dialect,
+    /// How the device had behaved by then.
+    observed: Observed,
     /// What was known of the device, as a number.
     facts: u64,
     /// The modules that were asked.
@@ -107,12 +109,19 @@ impl Gateway {
         }
         let unsure = decision.said.iter().any(|said| said.claim.is_err());
         let retry = unsure.then(|| Instant::now() + RETRY);
-        Arc::new(Held { dialect, facts, edition: decision.edition, retry })
+        Arc::new(Held { dialect, observed, facts, edition: decision.edition, retry })
     }
 
     fn holds(&self, held: &Held) -> bool {
         held.edition == self.0.plugins.vendor_edition()
             && held.retry.is_none_or(|retry| Instant::now() < retry)
+    }
+}
+
+impl Held {
+    /// How the device had behaved when this was decided.
+    pub(in crate::gateway) fn observed(&self) -> Observed {
+        self.observed
     }
 }
 
