@@ -76,6 +76,8 @@ pub fn scripts() -> Result<Vec<PathBuf>> {
 /// together: where two builds differ, Wasmtime and all above it are built twice, which takes minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
+    /// `cargo bench-gateway`, which wants the release build.
+    Bench,
     /// `cargo demo`.
     Demo,
     /// `cargo test --workspace`.
@@ -89,6 +91,7 @@ pub fn gateway(asker: Asker) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root()).args(["build", "--quiet", "--bin", "sluice"]);
     cargo.args(match asker {
+        Asker::Bench => ["--release", "--package", "sluice", "--package", env!("CARGO_PKG_NAME")].as_slice(),
         Asker::Demo => ["--package", "sluice", "--package", env!("CARGO_PKG_NAME")].as_slice(),
         // A test among what is built brings in the features of all development dependencies.
         Asker::Tests => ["--workspace", "--test", "floors"].as_slice(),
@@ -96,7 +99,8 @@ pub fn gateway(asker: Asker) -> Result<PathBuf> {
     cargo.arg("--target-dir").arg(target()?);
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "the gateway does not build");
-    Ok(target()?.join("debug").join("sluice"))
+    let profile = if asker == Asker::Bench { "release" } else { "debug" };
+    Ok(target()?.join(profile).join("sluice"))
 }
 
 /// The workspace.
