@@ -201,7 +201,7 @@ impl Bench {
             load.turn()?;
             let ours = load.asked.iter().filter(|(_, request)| request.contains(&words::device(device)));
             let queries = ours.filter_map(|(_, request)| words::query(request));
-            sn = queries.filter(|(what, _)| *what == "Catalog").map(|(_, sn)| sn.to_owned()).last();
+            sn = queries.filter(|(what, _)| *what == "Catalog").map(|(_, sn)| sn.to_owned()).next_back();
             anyhow::ensure!(begin.elapsed() < Duration::from_secs(20), "no catalog query came");
         }
         let sn = sn.context("it came")?;
