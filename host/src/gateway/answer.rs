@@ -1,5 +1,9 @@
 //! What comes in by SIP: one `match` on the method, one on what a MESSAGE or NOTIFY says.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use tokio::sync::mpsc;
 
 use crate::gb28181::DeviceId;
@@ -19,18 +23,21 @@ const ALLOW: &str = "ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, REGISTER"
 const RETRY_AFTER: &str = "5";
 
 impl Gateway {
-    /// Answers what comes in until the SIP door closes. Each request is worked on in a task of its own, so that
-    /// none waits for another's database.
+    /// Answers what comes in until the SIP door closes. Most requests are answered here and at once. One that has
+    /// to wait goes on in a task of its own, so that none waits for another's database.
     pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
         while let Some(item) = incoming.recv().await {
             let gateway = self.clone();
             match item {
                 Incoming::Request { id, request, peer } => {
-                    self.in_background(async move {
+                    let work = Box::pin(async move {
                         let response = gateway.answer(&request, peer).await;
                         // It fails only when SIP is shut down, and then nobody is left to answer.
                         let _ = gateway.0.sip.respond(id, response).await;
                     });
+                    if let Some(unfinished) = begin(work) {
+                        self.in_background(unfinished);
+                    }
                 }
                 Incoming::StrayAnswer { response, peer } => {
                     self.in_background(async move { gateway.end_stray_answer(&response, peer).await });
@@ -144,6 +151,14 @@ impl Gateway {
         self.0.store.touch(device.as_str(), touch);
         self.tell(self.user_activity(device, &keepalive.status)).await
     }
+}
+
+/// Works until there is something to wait for; what is left then. A panic costs its own request only.
+fn begin<F: Future<Output = ()>>(mut work: Pin<Box<F>>) -> Option<Pin<Box<F>>> {
+    // Whoever goes on with it polls it again first, so that nobody has to be woken from here.
+    let mut nobody = Context::from_waker(Waker::noop());
+    let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut nobody)));
+    matches!(polled, Ok(Poll::Pending)).then_some(work)
 }
 
 /// The one place where an error becomes a SIP status.
