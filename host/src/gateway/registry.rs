@@ -3,7 +3,8 @@
 //! Every user device has an entry for as long as it is in the store; a session beside it once it registered.
 //! The online rule stands here: any authenticated request and any keepalive renews it, silence ends it.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,15 @@ use super::vendor::{Held, Observed};
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     /// Looked up for each message; nothing under the lock waits or calls out.
-    devices: Mutex<HashMap<DeviceId, Device>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    devices: HashMap<DeviceId, Device>,
+    /// When each online device had last been seen when its silence was last looked at: the next to be looked at
+    /// comes first. So a device is looked at about once in the time that it may be silent, not at each sweep.
+    watched: BinaryHeap<Reverse<(Instant, DeviceId)>>,
 }
 
 #[derive(Debug)]
@@ -32,6 +41,8 @@ struct Device {
     /// How it is spoken to; none while that is to be asked.
     vendor: Option<Arc<Held>>,
     observed: Observed,
+    /// Whether it stands among those that are watched.
+    watched: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +78,7 @@ pub(crate) enum Sender {
 impl Registry {
     /// Makes `id` known, or gives it another password.
     pub(crate) fn know(&self, id: DeviceId, credential: Credential) {
-        let mut devices = self.lock();
+        let devices = &mut self.lock().devices;
         match devices.get_mut(&id) {
             Some(device) => device.credential = credential,
             None => drop(devices.insert(id, Device::new(credential))),
@@ -78,22 +89,20 @@ impl Registry {
     /// online counts as seen now, so that our being away throws nobody offline; one that was silent is still
     /// registered, and its next keepalive brings it back.
     pub(crate) fn resume(&self, id: &DeviceId, peer: Peer, called: u64, online: bool, now: Instant) {
-        if let Some(device) = self.lock().get_mut(id) {
-            device.session = Some(Session { peer, online, seen: now, called });
-        }
+        self.lock().set(id, Session { peer, online, seen: now, called });
     }
 
     pub(crate) fn forget(&self, id: &DeviceId) {
-        self.lock().remove(id);
+        self.lock().devices.remove(id);
     }
 
     pub(crate) fn credential(&self, id: &DeviceId) -> Option<Credential> {
-        self.lock().get(id).map(|device| device.credential.clone())
+        self.lock().devices.get(id).map(|device| device.credential.clone())
     }
 
     /// What a registration from `peer` would change.
     pub(crate) fn judge(&self, id: &DeviceId, peer: Peer, called: u64) -> Admission {
-        match self.lock().get(id).and_then(|device| device.session.as_ref()) {
+        match self.lock().devices.get(id).and_then(|device| device.session.as_ref()) {
             Some(session) if session.online && session.peer == peer && session.called == called => {
                 Admission::Refresh
             }
@@ -103,53 +112,54 @@ impl Registry {
 
     /// Records that `id` registered from `peer`. False when it is known no more.
     pub(crate) fn admit(&self, id: &DeviceId, peer: Peer, called: u64, now: Instant) -> bool {
-        let mut devices = self.lock();
-        let Some(device) = devices.get_mut(id) else { return false };
-        device.session = Some(Session { peer, online: true, seen: now, called });
-        true
+        self.lock().set(id, Session { peer, online: true, seen: now, called })
     }
 
     /// Ends the session of `id`; true if it was online.
     pub(crate) fn leave(&self, id: &DeviceId) -> bool {
-        let mut devices = self.lock();
+        let devices = &mut self.lock().devices;
         devices.get_mut(id).and_then(|device| device.session.take()).is_some_and(|session| session.online)
     }
 
     /// A request without credentials came from `peer` in the name of `id`. It renews the session where the
     /// connection or the source host is the registered one, and then its address is followed.
     pub(crate) fn hear(&self, id: &DeviceId, peer: Peer, now: Instant) -> Sender {
-        let mut devices = self.lock();
-        let Some(session) = devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
+        let mut known = self.lock();
+        let Some(session) = known.devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
             return Sender::Stranger;
         };
         if !session.covers(peer) {
             return Sender::Stranger;
         }
-        let back = !session.online;
+        let was_online = session.online;
         *session = Session { peer, online: true, seen: now, called: session.called };
-        if back { Sender::Back } else { Sender::Known }
+        if was_online {
+            return Sender::Known;
+        }
+        known.watch(id);
+        Sender::Back
     }
 
     /// Where `id` can be reached; none unless it is online.
     pub(crate) fn peer(&self, id: &DeviceId) -> Option<Peer> {
-        let devices = self.lock();
+        let devices = &self.lock().devices;
         devices.get(id)?.session.as_ref().filter(|session| session.online).map(|session| session.peer)
     }
 
     /// Whether `peer` may speak in the name of `id`, which is registered: see [`hear`](Self::hear).
     pub(crate) fn covers(&self, id: &DeviceId, peer: Peer) -> bool {
-        let devices = self.lock();
+        let devices = &self.lock().devices;
         devices.get(id).and_then(|device| device.session.as_ref()).is_some_and(|session| session.covers(peer))
     }
 
     /// How `id` is spoken to, as far as it was decided.
     pub(super) fn vendor(&self, id: &DeviceId) -> Option<Arc<Held>> {
-        self.lock().get(id)?.vendor.clone()
+        self.lock().devices.get(id)?.vendor.clone()
     }
 
     /// Keeps what was decided, unless more was [noted](Self::observe) of `id` in the meantime.
     pub(super) fn set_vendor(&self, id: &DeviceId, held: Arc<Held>) {
-        if let Some(device) = self.lock().get_mut(id)
+        if let Some(device) = self.lock().devices.get_mut(id)
             && device.observed == held.observed()
         {
             device.vendor = Some(held);
@@ -158,7 +168,7 @@ impl Registry {
 
     /// As [`set_vendor`](Self::set_vendor), unless another was decided on while this one was: then more was known.
     pub(super) fn replace_vendor(&self, id: &DeviceId, before: Option<&Arc<Held>>, held: Arc<Held>) {
-        if let Some(device) = self.lock().get_mut(id)
+        if let Some(device) = self.lock().devices.get_mut(id)
             && device.observed == held.observed()
             && device.vendor.as_ref().map(Arc::as_ptr) == before.map(Arc::as_ptr)
         {
@@ -168,12 +178,12 @@ impl Registry {
 
     /// How `id` has behaved.
     pub(super) fn observed(&self, id: &DeviceId) -> Observed {
-        self.lock().get(id).map(|device| device.observed).unwrap_or_default()
+        self.lock().devices.get(id).map(|device| device.observed).unwrap_or_default()
     }
 
     /// Notes how `id` behaves. Where that is new, what was decided goes.
     pub(super) fn observe(&self, id: &DeviceId, way: Observed) {
-        if let Some(device) = self.lock().get_mut(id)
+        if let Some(device) = self.lock().devices.get_mut(id)
             && device.observed.and(way) != device.observed
         {
             device.observed = device.observed.and(way);
@@ -183,32 +193,69 @@ impl Registry {
 
     /// How many devices there are, and how many of them are online.
     pub(crate) fn count(&self) -> (usize, usize) {
-        let devices = self.lock();
+        let devices = &self.lock().devices;
         let online = |device: &&Device| device.session.as_ref().is_some_and(|session| session.online);
         (devices.len(), devices.values().filter(online).count())
     }
 
     /// Takes every device offline that was silent for `limit`, and names them.
     pub(crate) fn sweep(&self, now: Instant, limit: Duration) -> Vec<DeviceId> {
+        let mut known = self.lock();
         let mut lost = Vec::new();
-        for (id, device) in &mut *self.lock() {
-            let Some(session) = &mut device.session else { continue };
-            if session.online && now.duration_since(session.seen) >= limit {
+        while let Some(id) = known.next_watched(now, limit) {
+            let Some(device) = known.devices.get_mut(&id) else { continue };
+            device.watched = false;
+            let Some(session) = device.session.as_mut().filter(|session| session.online) else { continue };
+            if now.duration_since(session.seen) < limit {
+                known.watch(&id);
+            } else {
                 session.online = false;
-                lost.push(id.clone());
+                lost.push(id);
             }
         }
         lost
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Device>> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Gives `id` a session. False when it is known no more.
+    fn set(&mut self, id: &DeviceId, session: Session) -> bool {
+        let Some(device) = self.devices.get_mut(id) else { return false };
+        device.session = Some(session);
+        if !device.watched {
+            self.watch(id);
+        }
+        true
+    }
+
+    /// Has a device watched from when it was last seen, if it is online and not watched yet.
+    fn watch(&mut self, id: &DeviceId) {
+        let Some((id, _)) = self.devices.get_key_value(id) else { return };
+        let id = id.clone();
+        let Some(device) = self.devices.get_mut(&id).filter(|device| !device.watched) else { return };
+        if let Some(session) = device.session.as_ref().filter(|session| session.online) {
+            self.watched.push(Reverse((session.seen, id)));
+            device.watched = true;
+        }
+    }
+
+    /// Takes the next device that may have been silent for `limit`.
+    fn next_watched(&mut self, now: Instant, limit: Duration) -> Option<DeviceId> {
+        let Reverse((seen, _)) = self.watched.peek()?;
+        if now.duration_since(*seen) < limit {
+            return None;
+        }
+        self.watched.pop().map(|Reverse((_, id))| id)
     }
 }
 
 impl Device {
     fn new(credential: Credential) -> Self {
-        Self { credential, session: None, vendor: None, observed: Observed::default() }
+        Self { credential, session: None, vendor: None, observed: Observed::default(), watched: false }
     }
 }
 
