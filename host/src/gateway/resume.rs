@@ -36,6 +36,9 @@ const GONE: ConnectionId = ConnectionId(u64::MAX);
 /// How long what is under way may take when the gateway stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// Devices that are read from the store at a time.
+const PAGE: u32 = 1_000;
+
 /// What keeps the gateway from doing its work; none where nothing does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
@@ -95,10 +98,23 @@ impl Gateway {
     }
 
     async fn resume_devices(&self) -> Result<(), Error> {
-        let users = self.0.store.users().await?;
+        let (mut known, mut online, mut last) = (0_usize, 0_usize, 0);
+        loop {
+            // A hundred thousand rows at once would take more memory than all that is kept of them.
+            let users = self.0.store.users_after(last, PAGE).await?;
+            let Some(user) = users.last() else { break };
+            (known, last) = (known + users.len(), user.id);
+            online += self.resume_page(&users);
+        }
+        tracing::info!(known, online, "devices taken up");
+        Ok(())
+    }
+
+    /// How many of these devices are online.
+    fn resume_page(&self, users: &[User]) -> usize {
         let now = Instant::now();
-        let mut online = 0_usize;
-        for user in &users {
+        let mut online = 0;
+        for user in users {
             let Ok(id) = DeviceId::parse(&user.deviceid) else { continue };
             let credential = Credential::new(user.pwd.0.clone());
             self.0.registry.know(id.clone(), credential);
@@ -111,8 +127,7 @@ impl Gateway {
                 self.describe_soon(&id);
             }
         }
-        tracing::info!(known = users.len(), online, "devices taken up");
-        Ok(())
+        online
     }
 }
 
