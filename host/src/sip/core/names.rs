@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
     net::IpAddr,
 };
 
@@ -19,6 +19,27 @@ pub struct ClientId(u64);
 /// and without the key nobody can aim for a collision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerId(u64, u64);
+
+/// A table by names that are keyed hashes already: hashing them once more would win nothing.
+pub(super) type Named<T> = HashMap<ServerId, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes what it is given for the hash.
+#[derive(Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = self.0.rotate_left(32) ^ half;
+    }
+}
 
 /// The dialog that an INVITE of a peer's opens, as far as an ACK must name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

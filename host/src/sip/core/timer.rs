@@ -154,6 +154,15 @@ impl<K: Copy> Schedule<K> {
         lane.pop_front().map(|(at, key)| (*timer, at, key))
     }
 
+    /// Drops `timer` for those keys that are `over` and were started before all that are not.
+    pub(super) fn trim(&mut self, timer: Timer, over: impl Fn(&K) -> bool) {
+        for (_, lane) in self.lanes.range_mut((timer, Duration::ZERO)..=(timer, Duration::MAX)) {
+            while lane.front().is_some_and(|(_, key)| over(key)) {
+                lane.pop_front();
+            }
+        }
+    }
+
     /// Takes whichever `timer` was started first, before its time.
     pub(super) fn pop_oldest(&mut self, timer: Timer) -> Option<(Instant, K)> {
         let lanes = self.lanes.range_mut((timer, Duration::ZERO)..=(timer, Duration::MAX));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use self::machine::{Action, Input, State};
 use super::{
     message::{Request, Response},
-    names::{DialogName, ServerId},
+    names::{DialogName, Named, ServerId},
     output::{Event, Output, Owner, Start},
     peer::Peer,
     timer::{Running, Timer},
@@ -19,12 +19,12 @@ use super::{
 /// Every request of a peer's that is under way or was just answered.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    table: HashMap<ServerId, Server>,
+    table: Named<Server>,
     /// INVITEs that we accepted: their ACK is a transaction of its own and names the dialog only.
     accepted: HashMap<DialogName, ServerId>,
     /// All others once they are Completed: of a keepalive nothing is left to know but its answer,
     /// and for 32 s there are as many of them as a hundred thousand devices send in that time.
-    answered: HashMap<ServerId, Bytes>,
+    answered: Named<Bytes>,
 }
 
 #[derive(Debug)]
@@ -185,6 +185,9 @@ impl Servers {
             (State::Completed, None) => {
                 let answer = self.table.remove(&id).and_then(|server| server.last);
                 self.answered.extend(answer.map(|answer| (id, answer)));
+                // Answers come in about the order of the requests: what waits is at the front, and short.
+                let over = |owner: &Owner| matches!(owner, Owner::Server(id) if !self.table.contains_key(id));
+                out.schedule.trim(Timer::Unanswered, over);
             }
             _ => {}
         }
