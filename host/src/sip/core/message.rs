@@ -278,19 +278,24 @@ fn note_source(headers: &mut Headers, source: SocketAddr) {
 
 /// Start line, header lines, the true Content-Length, body.
 fn write(start: &[&str], headers: &Headers, body: &[u8]) -> Vec<u8> {
-    let lines: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-    let mut bytes = Vec::with_capacity(lines + body.len() + 128);
+    let length = body.len().to_string();
+    let fields = || headers.iter().filter(|(name, _)| *name != "Content-Length");
+    let lines: usize = fields().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let first: usize = start.iter().map(|piece| piece.len()).sum();
+    // Exactly what it takes: answers are kept, and `Bytes` takes such a buffer over as it is.
+    let mut bytes = Vec::with_capacity(first + lines + length.len() + body.len() + 22);
     for piece in start {
         bytes.extend(piece.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
     }
     bytes.extend_from_slice(b"\r\n");
-    for (name, value) in headers.iter().filter(|(name, _)| *name != "Content-Length") {
+    for (name, value) in fields() {
         for piece in [name, ": ", value, "\r\n"] {
             bytes.extend_from_slice(piece.as_bytes());
         }
     }
-    bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
-    bytes.extend_from_slice(body);
+    for piece in [&b"Content-Length: "[..], length.as_bytes(), b"\r\n\r\n", body] {
+        bytes.extend_from_slice(piece);
+    }
     bytes
 }
 
