@@ -129,8 +129,9 @@ pub(super) fn kernel_drops(inode: u64) -> Option<u64> {
     })
 }
 
-/// What is asked of the kernel for datagrams that wait: 4 MiB is some 3,000 of them.
-const RECEIVE_BUFFER: usize = 4 << 20;
+/// What is asked of the kernel for datagrams that wait: 64 MiB, which it doubles, is a hundred thousand of them. It
+/// takes memory only while they wait. Without the right to more (CAP_NET_ADMIN), `net.core.rmem_max` is the limit.
+const RECEIVE_BUFFER: usize = 64 << 20;
 /// What is asked of the kernel for answers that wait while a batch is worked off.
 const SEND_BUFFER: usize = 1 << 20;
 /// Longest datagram.
