@@ -7,8 +7,9 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve, WorldId};
 
 /// The functions that a guest's body can be put into, and what exports each; none for those of every plugin.
-const HOOKS: [(&str, Option<&str>); 6] = [
+const HOOKS: [(&str, Option<&str>); 7] = [
     ("check", Some("sign")),
+    ("claim", Some("vendor")),
     ("format", Some("notify")),
     ("init", None),
     ("register", Some("auth")),
@@ -31,14 +32,9 @@ pub(crate) fn with_body(hook: &str, body: &str) -> Vec<u8> {
     for (hook, _) in HOOKS {
         module = module.replace(&format!("{{{hook}}}"), "(i32.const 16)");
     }
-    of_world(&format!("{interface}-plugin"), &module)
-}
-
-/// A component of a whole module, which is of this world of `wit/`.
-pub(crate) fn of_world(world: &str, module: &str) -> Vec<u8> {
     let (resolve, package) = contract();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
-    component(module, &resolve, world)
+    let world = resolve.select_world(&[package], Some(&format!("{interface}-plugin"))).unwrap();
+    component(&module, &resolve, world)
 }
 
 /// A file of this folder.

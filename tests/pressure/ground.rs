@@ -50,11 +50,11 @@ impl Ground {
         Ok(Arc::new(config.start().await?))
     }
 
-    /// How many calls of a plugin had that outcome.
-    pub(crate) async fn calls(&self, plugin: &str, outcome: &str) -> anyhow::Result<u64> {
+    /// How many calls there were, of `sluice_plugin_<kind>_total`, of a plugin and with that outcome.
+    pub(crate) async fn calls(&self, kind: &str, plugin: &str, outcome: &str) -> anyhow::Result<u64> {
         let url = format!("{}/metrics", self.site.api.base());
         let page = reqwest::Client::builder().no_proxy().build()?.get(url).send().await?.text().await?;
-        let series = format!("sluice_plugin_calls_total{{plugin=\"{plugin}\",outcome=\"{outcome}\"}} ");
+        let series = format!("sluice_plugin_{kind}_total{{plugin=\"{plugin}\",outcome=\"{outcome}\"}} ");
         let count = page.lines().find_map(|line| line.strip_prefix(&series));
         Ok(count.with_context(|| format!("no {series}in:\n{page}"))?.parse()?)
     }

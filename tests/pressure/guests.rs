@@ -17,16 +17,36 @@ pub(crate) const GUESTS: [(&str, &str); 11] = [
     ("stuffs", "guest"),
 ];
 
-/// The User-Agent of the devices for which [`auth`] misbehaves. Its first letter is enough.
+/// The User-Agent of the device for which [`auth`] misbehaves.
 pub(crate) const HOSTILE: &str = "hostile";
 
-/// Admits everybody; but a User-Agent that begins as [`HOSTILE`] gets the guest.
+/// The User-Agent of the device for which [`vendor`] misbehaves.
+pub(crate) const QUAINT: &str = "quaint";
+
+/// Admits everybody; but the User-Agent [`HOSTILE`] gets the guest.
 pub(crate) fn auth(name: &str) -> Vec<u8> {
-    // The place of `user-agent` in the record: five strings come before it.
-    let agent = "(i32.load offset=44 (local.get $request))";
-    let said = "(i32.load8_u offset=40 (local.get $request))";
-    let letter = HOSTILE.as_bytes()[0];
-    only("register", name, &format!("(i32.and {said} (i32.eq (i32.load8_u {agent}) (i32.const {letter})))"))
+    // Five strings come before it in the record.
+    only("register", name, &is_agent("$request", 40, HOSTILE))
+}
+
+/// Every registration gets the guest.
+pub(crate) fn candidate(name: &str) -> Vec<u8> {
+    only("register", name, "(i32.const 1)")
+}
+
+/// Knows no device; but the User-Agent [`QUAINT`] gets the guest.
+pub(crate) fn vendor(name: &str) -> Vec<u8> {
+    // One string comes before it in the record.
+    only("claim", name, &is_agent("$device", 8, QUAINT))
+}
+
+/// Whether the optional text at that place of a record begins as `agent` does: whether it is there, where its bytes
+/// are, and the first of them.
+fn is_agent(record: &str, place: usize, agent: &str) -> String {
+    let there = format!("(i32.load8_u offset={place} (local.get {record}))");
+    let first = format!("(i32.load8_u (i32.load offset={} (local.get {record})))", place + 4);
+    let letter = agent.as_bytes()[0];
+    format!("(i32.and {there} (i32.eq {first} (i32.const {letter})))")
 }
 
 /// Allows every call; but one with three pairs in its query, `sign` among them, gets the guest.

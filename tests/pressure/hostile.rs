@@ -1,5 +1,5 @@
-//! Devices register while guests misbehave in every post at once: as `auth` for one device, as `sign` for one caller
-//! and as `notify` for every event, or as files that are dropped into the folder.
+//! Devices register while guests misbehave in every post at once: as `auth` and as `vendor` for one device each, as
+//! `sign` for one caller, as `notify` for every event and as a candidate for every registration; or as files that are dropped into the folder.
 //!
 //! Two gateways stand side by side, provoked alike. In the posts of one sits a guest that does nothing wrong. They are
 //! measured in turns, slice by slice, so that whatever else the machine does hits both; compared is the middle one of
@@ -62,12 +62,18 @@ impl Side {
         plugins.put("guest-auth", &guests::auth(name))?;
         plugins.put("guest-sign", &guests::sign(name))?;
         plugins.put("guest-notify", &guests::notify(name))?;
+        // Nobody names it: every vendor module of the folder is asked.
+        plugins.put("guest-vendor", &guests::vendor(name))?;
         let ground = Ground::open(plugins, DEVICES, |settings| {
             settings.notify = "http://127.0.0.1:9/nobody".to_owned();
             settings.extra =
                 "auth = \"guest-auth\"\nsign = \"guest-sign\"\nnotify = [\"guest-notify\"]\n".to_owned();
         });
         let ground = ground.await?;
+        ground.plugins.put("shadow/guest-auth", &guests::candidate(name))?;
+        let at_work =
+            || async { ground.shown("guest-auth").await.is_ok_and(|shown| !shown["candidate"].is_null()) };
+        wait_for(at_work).await?;
         let crowd = Crowd::gather(&ground).await?;
         Ok(Self { ground, crowd })
     }
@@ -101,11 +107,22 @@ async fn registrations_go_on_under_every_guest() -> anyhow::Result<()> {
             Ok(slices)
         })
         .await?;
-        for post in ["guest-auth", "guest-sign", "guest-notify"] {
-            let calls = hostile.ground.calls(post, outcome).await?;
-            ensure!(calls > 0, "{name} was not called as {post}, or did not end as `{outcome}`");
-        }
+        misbehaved(&hostile.ground, name, outcome).await?;
     }
+    Ok(())
+}
+
+/// Makes sure that a guest was asked in every post, and did there what it is for.
+async fn misbehaved(ground: &Ground, name: &str, outcome: &str) -> anyhow::Result<()> {
+    for post in ["guest-auth", "guest-sign", "guest-notify", "guest-vendor"] {
+        let calls = ground.calls("calls", post, outcome).await?;
+        ensure!(calls > 0, "{name} was not called as {post}, or did not end as `{outcome}`");
+    }
+    let mut compared = 0;
+    for outcome in ["same", "different", "failed"] {
+        compared += ground.calls("shadow_calls", "guest-auth", outcome).await?;
+    }
+    ensure!(compared > 0, "{name} was not called as a candidate");
     Ok(())
 }
 

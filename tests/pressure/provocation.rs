@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::ground::Ground;
-use crate::guests::HOSTILE;
+use crate::guests::{HOSTILE, QUAINT};
 
 /// Between two provocations of one kind: twenty in a second.
 const GAP: Duration = Duration::from_millis(50);
@@ -21,6 +21,7 @@ const FILE_GAP: Duration = Duration::from_millis(500);
 /// Those who provoke. They are there on quiet ground too, where nobody minds.
 pub(crate) struct Crowd {
     stranger: Arc<Device>,
+    newcomer: Arc<Device>,
     talker: Arc<Device>,
     api: Api,
 }
@@ -29,12 +30,14 @@ impl Crowd {
     /// Gathers it.
     pub(crate) async fn gather(ground: &Ground) -> anyhow::Result<Self> {
         let stranger = ground.device(|config| config.user_agent = HOSTILE.to_owned()).await?;
+        let newcomer = ground.device(|config| config.user_agent = QUAINT.to_owned()).await?;
         let talker = ground.device(|_| {}).await?;
         talker.register().await?;
-        Ok(Self { stranger, talker, api: ground.site.api.clone() })
+        Ok(Self { stranger, newcomer, talker, api: ground.site.api.clone() })
     }
 
-    /// Provokes until it is dropped: by registrations, by keepalives, which make events, and by calls.
+    /// Provokes until it is dropped: by registrations, by devices that leave and come back, by keepalives, which make
+    /// events, and by calls.
     pub(crate) fn provoke(&self) -> JoinSet<()> {
         let mut provoking = JoinSet::new();
         // What becomes of a provocation is nobody's business.
@@ -42,6 +45,14 @@ impl Crowd {
         repeat(&mut provoking, GAP, move || {
             let stranger = Arc::clone(&stranger);
             async move { drop(stranger.register().await) }
+        });
+        let newcomer = Arc::clone(&self.newcomer);
+        repeat(&mut provoking, GAP, move || {
+            let newcomer = Arc::clone(&newcomer);
+            async move {
+                drop(newcomer.deregister().await);
+                drop(newcomer.register().await);
+            }
         });
         let talker = Arc::clone(&self.talker);
         repeat(&mut provoking, GAP, move || {
