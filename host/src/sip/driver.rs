@@ -33,6 +33,8 @@ pub struct Driver {
     commands: mpsc::Receiver<Command>,
     incoming: mpsc::Sender<Incoming>,
     waiting: Waiting,
+    /// Datagrams that go out together.
+    outbox: Vec<Transmit>,
     counters: Arc<Counters>,
 }
 
@@ -43,8 +45,8 @@ impl Driver {
         (commands, incoming): (mpsc::Receiver<Command>, mpsc::Sender<Incoming>),
         counters: Arc<Counters>,
     ) -> Self {
-        let (pieces, waiting) = (Pieces::default(), Waiting::default());
-        Self { endpoint, pieces, udp, tcp, commands, incoming, waiting, counters }
+        let (pieces, waiting, outbox) = (Pieces::default(), Waiting::default(), Vec::with_capacity(BATCH));
+        Self { endpoint, pieces, udp, tcp, commands, incoming, waiting, outbox, counters }
     }
 
     /// Runs until `shutdown` or until the last [`Sip`](super::Sip) is gone. Then every connection
@@ -55,6 +57,8 @@ impl Driver {
         let mut commands = Vec::with_capacity(BATCH);
         loop {
             self.drain();
+            self.flush();
+            self.counters.publish(self.endpoint.counts());
             let timeouts = [self.endpoint.poll_timeout(), self.pieces.poll_timeout()];
             let timeout = timeouts.into_iter().flatten().min().map(Instant::from_std);
             if let Some(timeout) = timeout.filter(|timeout| *timeout != alarm.deadline()) {
@@ -81,24 +85,26 @@ impl Driver {
             } else if let Some(transmit) = self.endpoint.poll_transmit() {
                 self.send(transmit);
             } else {
-                return self.counters.publish(self.endpoint.counts());
+                return;
             }
         }
     }
 
-    /// Takes the datagrams that are there; after a batch of them, the rest of us has its turn.
+    /// Takes a batch of the datagrams that are there; then the rest of us has its turn.
     fn receive(&mut self, ready: io::Result<()>) {
         if let Err(error) = ready {
             debug!(%error, "the UDP socket reports an error");
         }
-        for _ in 0..BATCH {
+        let taken = self.udp.as_mut().map_or(Ok(0), Socket::receive);
+        // ICMP says that an earlier packet of ours met a closed port: the timers know.
+        let count = taken.unwrap_or_else(|error| {
+            debug!(%error, "a datagram could not be received");
+            0
+        });
+        for index in 0..count {
             let Some(socket) = &mut self.udp else { return };
-            match socket.receive() {
-                Ok((peer, bytes)) => self.pieces.handle_datagram(now(), peer, bytes),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // ICMP says that an earlier packet of ours met a closed port: the timers know.
-                Err(error) => debug!(%error, "a datagram could not be received"),
-            }
+            let (peer, bytes) = socket.datagram(index);
+            self.pieces.handle_datagram(now(), peer, bytes);
             self.take_framed();
             self.drain();
         }
@@ -140,7 +146,7 @@ impl Driver {
                 }
             }
         }
-        count(&self.counters.received);
+        count(&self.counters.received, 1);
     }
 
     /// Lets through what can be served; what cannot is answered without a transaction, in the same
@@ -153,7 +159,7 @@ impl Driver {
         let Some(flaw) = flaw else {
             return self.endpoint.handle_message(now(), peer, message);
         };
-        count(&self.counters.invalid);
+        count(&self.counters.invalid, 1);
         debug!(%peer, %flaw, "a message cannot be served");
         if let Message::Request(mut request) = message
             && request.method != Method::Ack
@@ -164,7 +170,7 @@ impl Driver {
     }
 
     fn refuse(&self, peer: Peer, error: &ParseError) {
-        count(&self.counters.malformed);
+        count(&self.counters.malformed, 1);
         debug!(%peer, %error, "a message cannot be read");
     }
 
@@ -248,22 +254,38 @@ impl Driver {
         else {
             return;
         };
-        count(&self.counters.dropped);
+        count(&self.counters.dropped, 1);
         if let Incoming::Request { id, request, .. } = lost {
             self.endpoint.respond(now(), id, &unavailable(&request));
         }
     }
 
-    fn send(&mut self, Transmit { peer, bytes }: Transmit) {
-        let sent = match (peer.transport, &self.udp) {
-            (Transport::Tcp(id), _) => self.tcp.send(id, peer.remote, bytes),
-            (Transport::Udp, Some(socket)) => socket.send(peer.remote, &bytes).is_ok(),
-            (Transport::Udp, None) => false,
+    /// Sends by TCP at once, by UDP together with others.
+    fn send(&mut self, transmit: Transmit) {
+        let peer = transmit.peer;
+        let Transport::Tcp(id) = peer.transport else {
+            self.outbox.push(transmit);
+            if self.outbox.len() >= BATCH {
+                self.flush();
+            }
+            return;
         };
-        count(if sent { &self.counters.sent } else { &self.counters.unsendable });
-        if !sent && peer.is_reliable() {
+        let sent = self.tcp.send(id, peer.remote, transmit.bytes);
+        count(if sent { &self.counters.sent } else { &self.counters.unsendable }, 1);
+        if !sent {
             self.endpoint.handle_transport_error(now(), peer);
         }
+    }
+
+    /// Sends the datagrams that have gathered.
+    fn flush(&mut self) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let sent = self.udp.as_ref().map_or(0, |socket| socket.send(&self.outbox));
+        count(&self.counters.sent, sent);
+        count(&self.counters.unsendable, self.outbox.len() - sent);
+        self.outbox.clear();
     }
 }
 
@@ -278,5 +300,5 @@ fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-/// Datagrams and commands that are taken before others have their turn.
+/// Datagrams that are sent, and commands that are taken, before others have their turn.
 const BATCH: usize = 64;

@@ -10,6 +10,7 @@ pub mod core;
 mod counters;
 mod driver;
 mod handle;
+mod inbox;
 mod tcp;
 mod udp;
 mod waiting;

@@ -2,17 +2,22 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
+    io::{self, IoSlice},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket},
     os::fd::AsRawFd,
     path::Path,
 };
 
-use socket2::{Domain, Protocol, SockRef, Type};
-use tokio::net::UdpSocket;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use socket2::{Domain, Protocol, Type};
+use tokio::{io::Interest, net::UdpSocket};
 use tracing::debug;
 
-use super::core::Peer;
+use super::{
+    core::{Peer, Transmit},
+    inbox::Inbox,
+};
 
 /// One socket, with what is needed to say who its peers are.
 #[derive(Debug)]
@@ -20,7 +25,7 @@ pub(super) struct Socket {
     socket: UdpSocket,
     address: SocketAddr,
     routes: Routes,
-    buffer: Vec<u8>,
+    inbox: Inbox,
 }
 
 impl Socket {
@@ -41,7 +46,7 @@ impl Socket {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, routes: Routes::new(address), buffer: vec![0; LONGEST] })
+        Ok(Self { socket, address, routes: Routes::new(address), inbox: Inbox::new() })
     }
 
     /// Where it listens.
@@ -61,25 +66,57 @@ impl Socket {
         self.socket.readable().await
     }
 
-    /// The next datagram; `WouldBlock` if there is none.
-    pub(super) fn receive(&mut self) -> io::Result<(Peer, &[u8])> {
-        let (length, remote) = self.socket.try_recv_from(&mut self.buffer)?;
-        let local = self.routes.local(remote);
-        Ok((Peer::udp(remote, local), &self.buffer[..length]))
+    /// Takes in datagrams that wait; how many there are now.
+    pub(super) fn receive(&mut self) -> io::Result<usize> {
+        let Self { socket, inbox, .. } = self;
+        let taken = socket.try_io(Interest::READABLE, || match inbox.fill(socket) {
+            // Saying so now saves the call that would find nothing.
+            Ok(true) => Err(io::ErrorKind::WouldBlock.into()),
+            other => other,
+        });
+        match taken {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(self.inbox.len()),
+        }
     }
 
-    /// Sends one datagram, at once or not at all: a packet lost here is a packet lost, and the
-    /// transactions know what to do about that. The kernel alone says whether there is room; tokio
-    /// would say no before it has first heard of the socket.
-    pub(super) fn send(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        SockRef::from(&self.socket).send_to(bytes, &remote.into()).map(|_| ())
+    /// One of the datagrams that were taken in.
+    pub(super) fn datagram(&mut self, index: usize) -> (Peer, &[u8]) {
+        let (remote, bytes) = self.inbox.datagram(index);
+        (Peer::udp(remote, self.routes.local(remote)), bytes)
+    }
+
+    /// Sends datagrams, each at once or not at all, and says how many went: a packet lost here is a packet lost, and
+    /// the transactions know what to do about that.
+    pub(super) fn send(&self, batch: &[Transmit]) -> usize {
+        let (mut from, mut sent) = (0, 0);
+        while from < batch.len() {
+            let taken = self.send_some(&batch[from..]).unwrap_or(0);
+            sent += taken;
+            // The kernel stops before one that it does not take.
+            from += taken.max(1);
+        }
+        sent
+    }
+
+    /// Hands datagrams to the kernel in one call; how many it took. It alone says whether there is room: tokio would
+    /// say no before it has first heard of the socket.
+    fn send_some(&self, batch: &[Transmit]) -> rustix::io::Result<usize> {
+        let remotes: Vec<_> =
+            batch.iter().map(|transmit| SocketAddrAny::from(transmit.peer.remote)).collect();
+        let bytes: Vec<_> = batch.iter().map(|transmit| [IoSlice::new(&transmit.bytes)]).collect();
+        let mut extras: Vec<_> = batch.iter().map(|_| SendAncillaryBuffer::default()).collect();
+        let parts = remotes.iter().zip(&bytes).zip(&mut extras);
+        let mut messages: Vec<_> =
+            parts.map(|((remote, bytes), extra)| MMsgHdr::new_with_addr(remote, bytes, extra)).collect();
+        sendmmsg(&self.socket, &mut messages, SendFlags::DONTWAIT)
     }
 }
 
 /// Which address of ours a peer sees. On a socket that is bound to one address it is that one.
 /// Otherwise the route tells: a connected socket that sends nothing knows the address that our
 /// packets to the peer leave from, which is also where its answers must come. (The address that
-/// a packet came *to* would need IP_PKTINFO, and so unsafe code; it differs only on hosts with
+/// a packet came *to* would need IP_PKTINFO; it differs only on hosts with
 /// several addresses in one network.)
 #[derive(Debug)]
 struct Routes {
@@ -134,8 +171,6 @@ pub(super) fn kernel_drops(inode: u64) -> Option<u64> {
 const RECEIVE_BUFFER: usize = 64 << 20;
 /// What is asked of the kernel for answers that wait while a batch is worked off.
 const SEND_BUFFER: usize = 1 << 20;
-/// Longest datagram.
-const LONGEST: usize = 65_535;
 /// Peers whose route is remembered.
 const KNOWN_ROUTES: usize = 262_144;
 /// Which column of `/proc/net/udp` holds the inode.
