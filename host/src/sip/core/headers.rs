@@ -4,7 +4,7 @@
 //! wrote (RFC 3261 §7.3.1, §7.3.3). All values share one string, so that reading a message
 //! allocates twice and not once for each line.
 
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{borrow::Cow, fmt, fmt::Write as _, ops::Range};
 
 /// Long names that devices use, with their compact forms (RFC 3261 §7.3.3, §20; RFC 6665 §8.2.1).
 const KNOWN: [(&str, &str); 38] = [
@@ -75,6 +75,13 @@ impl Headers {
         Self { text: String::with_capacity(bytes), lines: Vec::with_capacity(16) }
     }
 
+    /// An empty list with room for an answer to a request with these lines.
+    pub(super) fn for_answer_to(request: &Self) -> Self {
+        /// The tag, and what says where the packet came from or until when it is registered.
+        const MORE: usize = 128;
+        Self::with_capacity(request.text.len() + MORE)
+    }
+
     /// The first value under `name`, long or compact, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.position(name).map(|index| &self.text[self.lines[index].value.clone()])
@@ -134,6 +141,24 @@ impl Headers {
         if let Some(first) = self.position(name) {
             self.lines[first].value = self.store(value);
         }
+    }
+
+    /// Appends every line of `other` under `name`, which is the long form; false if there is none.
+    pub(super) fn take_over(&mut self, other: &Self, name: &str) -> bool {
+        let before = self.lines.len();
+        for line in other.lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
+            let start = self.text.len();
+            self.text.push_str(&other.text[line.value.clone()]);
+            self.lines.push(Line { name: line.name.clone(), value: start..self.text.len() });
+        }
+        self.lines.len() > before
+    }
+
+    /// Lengthens the line that was appended last. `more` has no line breaks.
+    pub(super) fn extend_last(&mut self, more: fmt::Arguments<'_>) {
+        let Some(last) = self.lines.last_mut() else { return };
+        self.text.write_fmt(more).expect("a string takes everything");
+        last.value.end = self.text.len();
     }
 
     fn position(&self, name: &str) -> Option<usize> {

@@ -7,8 +7,8 @@
 //! and takes longer than the whole answer may.
 
 use std::{
-    convert::Infallible, fmt, hash::BuildHasher, hash::RandomState, net::SocketAddr, str::FromStr,
-    sync::LazyLock,
+    borrow::Cow, convert::Infallible, fmt, hash::BuildHasher, hash::RandomState, net::SocketAddr,
+    str::FromStr, sync::LazyLock,
 };
 
 use super::{headers::Headers, parse, uri::Uri, via};
@@ -184,14 +184,14 @@ impl Request {
     /// there is none and the answer is final or opens a dialog (RFC 3261 §8.2.6.2). The tag is
     /// the same each time one request is answered.
     pub fn respond(&self, status: u16) -> Response {
-        let mut response = Response::new(status);
+        let mut headers = Headers::for_answer_to(&self.headers);
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
-            self.headers.all(name).for_each(|value| response.headers.push(name, value));
+            let there = headers.take_over(&self.headers, name);
+            if there && name == "To" && status > 100 && self.headers.to_tag().is_none() {
+                headers.extend_last(format_args!(";tag={:016x}", self.local_tag()));
+            }
         }
-        if status > 100 && self.headers.to_tag().is_none() {
-            response.tag(&self.local_tag());
-        }
-        response
+        Response { status, reason: reason(status), headers, body: Vec::new() }
     }
 
     /// The request as it goes onto the wire.
@@ -201,10 +201,9 @@ impl Request {
     }
 
     /// Our tag for this request: nobody outside can foretell it (RFC 3261 §19.3).
-    fn local_tag(&self) -> String {
+    fn local_tag(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let origin = (self.headers.call_id(), self.headers.from_tag(), self.headers.cseq());
-        format!("{:016x}", KEY.hash_one(origin))
+        KEY.hash_one((self.headers.call_id(), self.headers.from_tag(), self.headers.cseq()))
     }
 }
 
@@ -214,7 +213,7 @@ pub struct Response {
     /// 100 to 699.
     pub status: u16,
     /// What the status means, for people.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The header fields, without Content-Length.
     pub headers: Headers,
     /// The body, byte for byte.
@@ -244,7 +243,7 @@ impl Response {
 
     /// The same with a reason phrase of our own.
     #[must_use]
-    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+    pub fn with_reason(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
         self.reason = reason.into();
         self
     }
@@ -259,13 +258,6 @@ impl Response {
         let status = self.status.to_string();
         let start = [VERSION, " ", &status, " ", &self.reason];
         write(&start, &self.headers, &self.body)
-    }
-
-    fn tag(&mut self, tag: &str) {
-        if let Some(to) = self.headers.get("To") {
-            let to = format!("{to};tag={tag}");
-            self.headers.replace_first("To", &to);
-        }
     }
 }
 
@@ -285,8 +277,10 @@ fn write(start: &[&str], headers: &Headers, body: &[u8]) -> Vec<u8> {
     // Exactly what it takes: answers are kept, and `Bytes` takes such a buffer over as it is.
     let mut bytes = Vec::with_capacity(first + lines + length.len() + body.len() + 22);
     for piece in start {
-        bytes.extend(piece.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+        bytes.extend_from_slice(piece.as_bytes());
     }
+    let breaks = bytes.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n'));
+    breaks.for_each(|byte| *byte = b' ');
     bytes.extend_from_slice(b"\r\n");
     for (name, value) in fields() {
         for piece in [name, ": ", value, "\r\n"] {
@@ -300,9 +294,12 @@ fn write(start: &[&str], headers: &Headers, body: &[u8]) -> Vec<u8> {
 }
 
 /// The reason phrase of a status. rsip writes `NotFound`; people read `Not Found`.
-fn reason(status: u16) -> String {
-    if status == 200 {
-        return "OK".to_owned(); // nearly every answer: not worth a detour
+fn reason(status: u16) -> Cow<'static, str> {
+    match status {
+        // Nearly every answer: not worth a detour.
+        200 => return "OK".into(),
+        401 => return "Unauthorized".into(),
+        _ => {}
     }
     let known = rsip::StatusCode::from(status).to_string();
     let joined = known.split_once(' ').map_or("", |(_, name)| name);
@@ -315,7 +312,7 @@ fn reason(status: u16) -> String {
         after_lower = letter.is_lowercase();
         phrase.push(letter);
     }
-    phrase
+    phrase.into()
 }
 
 #[cfg(test)]

@@ -201,6 +201,7 @@ impl Head {
                 Ok(Message::Request(Request { method, uri, headers: self.headers, body }))
             }
             (Ok(Start::Response(status, reason)), None) => {
+                let reason = reason.into();
                 Ok(Message::Response(Response { status, reason, headers: self.headers, body }))
             }
             (Err(fault), _) | (Ok(_), Some(fault)) => Err(self.refuse(fault)),
