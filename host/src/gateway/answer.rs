@@ -1,5 +1,6 @@
 //! What comes in by SIP: one `match` on the method, one on what a MESSAGE or NOTIFY says.
 
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -76,7 +77,8 @@ impl Gateway {
 
     /// MESSAGE or NOTIFY with a MANSCDP body.
     async fn told(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
-        let body = self.readable(request, peer).await;
+        let from = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok());
+        let body = self.readable(&request.body, from.as_ref(), peer).await;
         let document = match manscdp::parse(&body) {
             Ok(document) => document,
             Err(error) => {
@@ -89,7 +91,7 @@ impl Gateway {
         {
             return Ok(request.respond(200));
         }
-        let Some(device) = self.sender(request, &document, peer) else {
+        let Some(device) = self.sender(from, &document, peer) else {
             return Ok(request.respond(403).with_reason("Not registered"));
         };
         self.take(&device, document).await?;
@@ -108,18 +110,19 @@ impl Gateway {
 
     /// The registered device that speaks: From's user, or where that is a domain or a channel, the body's
     /// DeviceID.
-    fn sender(&self, request: &Request, document: &Document, peer: Peer) -> Option<DeviceId> {
-        let from = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok());
-        let claimed = from.into_iter().chain([document.device_id.clone()]);
+    fn sender(&self, from: Option<DeviceId>, document: &Document, peer: Peer) -> Option<DeviceId> {
+        let claimed = from.into_iter().chain(iter::once_with(|| document.device_id.clone()));
         for device in claimed {
-            match self.0.registry.hear(&device, peer, tokio::time::Instant::now()) {
-                Sender::Stranger => {}
+            let sender = self.0.registry.hear(&device, peer, tokio::time::Instant::now());
+            match sender {
+                Sender::Stranger => continue,
                 Sender::Known => return Some(device),
-                Sender::Back => {
-                    self.came_back(&device);
-                    return Some(device);
-                }
+                Sender::Back => self.came_back(&device),
+                Sender::Moved => {}
             }
+            let source = Some(peer.remote.to_string());
+            self.0.store.touch(device.as_str(), Touch { source, ..Touch::default() });
+            return Some(device);
         }
         None
     }
@@ -146,8 +149,7 @@ impl Gateway {
     async fn keepalive(&self, device: &DeviceId, keepalive: &Keepalive) -> Result<(), Error> {
         let now = clock::seconds();
         let active = if keepalive.is_ok() { now } else { -1 };
-        let source = self.0.registry.peer(device).map(|peer| peer.remote.to_string());
-        let touch = Touch { active: Some(active), seen_at: Some(now), source, expires_at: None };
+        let touch = Touch { active: Some(active), seen_at: Some(now), ..Touch::default() };
         self.0.store.touch(device.as_str(), touch);
         self.tell(self.user_activity(device, &keepalive.status)).await
     }

@@ -45,7 +45,7 @@ struct Device {
     watched: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Session {
     peer: Peer,
     online: bool,
@@ -71,6 +71,8 @@ pub(crate) enum Sender {
     Back,
     /// Registered and online.
     Known,
+    /// Registered and online, and its packets come from another port now.
+    Moved,
     /// Not registered, or speaking from an address that its registration does not cover.
     Stranger,
 }
@@ -131,10 +133,10 @@ impl Registry {
         if !session.covers(peer) {
             return Sender::Stranger;
         }
-        let was_online = session.online;
-        *session = Session { peer, online: true, seen: now, called: session.called };
-        if was_online {
-            return Sender::Known;
+        let before = *session;
+        *session = Session { peer, online: true, seen: now, ..before };
+        if before.online {
+            return if before.peer == peer { Sender::Known } else { Sender::Moved };
         }
         known.watch(id);
         Sender::Back

@@ -168,7 +168,12 @@ impl Dialect {
         self.module().filter(|_| self.profile().hooks.contains(hook))
     }
 
-    /// The same, if its profile has bodies of this kind repaired.
+    /// Whether there is any kind of body that its profile has repaired.
+    pub(super) fn may_repair(&self) -> bool {
+        !self.profile().repair.is_empty()
+    }
+
+    /// The same as [`hooked`](Self::hooked), if its profile has bodies of this kind repaired.
     pub(super) fn repairs(&self, cmd_type: &CmdType) -> Option<(&str, &vendor::Device)> {
         let listed = |name: &String| name.eq_ignore_ascii_case(cmd_type.as_str());
         self.module().filter(|_| self.profile().repair.iter().any(listed))

@@ -8,7 +8,6 @@ use crate::gb28181::{DeviceId, charset};
 use crate::plugin::vendor::{self, Hooks};
 use crate::plugin::{self, Module};
 use crate::sip::core::Peer;
-use crate::sip::core::message::Request;
 
 use super::super::{Error, Gateway};
 use super::dialect::{Dialect, Parties};
@@ -17,28 +16,35 @@ use super::known::{self, Observed};
 impl Gateway {
     /// A MANSCDP body as it is to be parsed: repaired where its sender's module wants to, and settled in its
     /// encoding where it can be read in two.
-    pub(in crate::gateway) async fn readable<'a>(&self, request: &'a Request, peer: Peer) -> Cow<'a, [u8]> {
-        let body = &request.body;
-        let Some(device) = self.speaker(request, peer) else { return Cow::Borrowed(body) };
+    pub(in crate::gateway) async fn readable<'a>(
+        &self,
+        body: &'a [u8],
+        from: Option<&DeviceId>,
+        peer: Peer,
+    ) -> Cow<'a, [u8]> {
+        let Some(device) = self.speaker(body, from, peer) else { return Cow::Borrowed(body) };
         if let Some(way) = Observed::of_text(body) {
             self.observe(&device, way);
         }
         let dialect = self.dialect(&device).await;
-        let repairing = manscdp::cmd_type(body).and_then(|kind| Some((dialect.repairs(&kind)?, kind)));
-        let repaired = repairing.and_then(|(hooked, kind)| {
-            self.hook(hooked, |module, device| module.repair(device, kind.as_str(), body))
-        });
+        let repaired = if dialect.may_repair() { self.repaired(&dialect, body) } else { None };
         match repaired {
             Some(repaired) => Cow::Owned(charset::settle(&repaired, dialect.charset()).into_owned()),
             None => charset::settle(body, dialect.charset()),
         }
     }
 
+    fn repaired(&self, dialect: &Dialect, body: &[u8]) -> Option<Vec<u8>> {
+        let kind = manscdp::cmd_type(body)?;
+        let hooked = dialect.repairs(&kind)?;
+        self.hook(hooked, |module, device| module.repair(device, kind.as_str(), body))
+    }
+
     /// The registered device that a body comes from, before anybody has parsed it.
-    fn speaker(&self, request: &Request, peer: Peer) -> Option<DeviceId> {
-        let from = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok());
-        let claimed = from.into_iter().chain(manscdp::device_id(&request.body));
-        claimed.into_iter().find(|device| self.0.registry.covers(device, peer))
+    fn speaker(&self, body: &[u8], from: Option<&DeviceId>, peer: Peer) -> Option<DeviceId> {
+        let speaks = |device: &DeviceId| self.0.registry.covers(device, peer);
+        let named = || manscdp::device_id(body).filter(speaks);
+        from.filter(|device| speaks(device)).cloned().or_else(named)
     }
 
     /// A part of a catalog, its items normalised.
