@@ -290,7 +290,7 @@ fn cmd_type(body: &[u8]) -> String {
 
 fn credentials(bytes: &[u8]) -> Credentials {
     let message = Message::parse(bytes).expect("a message");
-    message.headers().authorizations().pop().expect("credentials")
+    message.headers().authorization().expect("credentials")
 }
 
 /// The files of a folder of `tests/data` that end like this, by name.

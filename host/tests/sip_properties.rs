@@ -37,7 +37,7 @@ fn exercise(framed: Framed) {
     let headers = message.headers();
     let _ =
         (headers.call_id(), headers.cseq(), headers.from_user(), headers.to_user(), headers.max_forwards());
-    let _ = (headers.via(), headers.contact_uri(), headers.expires(), headers.authorizations());
+    let _ = (headers.via(), headers.contact_uri(), headers.expires(), headers.authorization());
     match message {
         Message::Response(response) => drop(validate::response(&response)),
         Message::Request(mut request) => {

@@ -26,6 +26,7 @@
 //! | `policy` | the plugins, as operators see and move them |
 //! | `memory` | what plugins remember, over restarts |
 //! | `measure` | what is counted |
+//! | `random` | random numbers, many fetched at once |
 //! | `resume` | what was there when the gateway last ran |
 //! | `reopen` | its streams among that |
 //! | `vendor` | what a device's maker does differently |
@@ -51,6 +52,7 @@ mod permit;
 mod playback;
 mod policy;
 mod query;
+mod random;
 mod receivers;
 mod record;
 mod register;
@@ -105,6 +107,7 @@ struct Inner {
     config: Config,
     /// The civil time that devices speak.
     zone: jiff::tz::TimeZone,
+    dates: clock::Dates,
     /// `http.secret`, for the policies that sign.
     sign_key: Secret,
     media: MediaServer,
@@ -117,6 +120,7 @@ struct Inner {
     recordings: record::Recordings,
     streams: stream::Streams,
     manners: vendor::Manners,
+    randoms: random::Randoms,
     sweeps: cleanup::Sweeps,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,

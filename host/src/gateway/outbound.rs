@@ -18,10 +18,15 @@ impl Gateway {
         let uri = format!("sip:{target}@{}", peer.remote);
         let cseq = format!("1 {method}");
         Ok(Request::new(method, uri.clone())
-            .with("From", format!("<sip:{}@{}>;tag={}", platform.id, platform.region, token()?))
+            .with("From", format!("<sip:{}@{}>;tag={}", platform.id, platform.region, self.token()?))
             .with("To", format!("<{uri}>"))
-            .with("Call-ID", format!("{}@{}", token()?, platform.region))
+            .with("Call-ID", format!("{}@{}", self.token()?, platform.region))
             .with("CSeq", cseq))
+    }
+
+    /// 16 random hexadecimal digits, for tags and Call-IDs (RFC 3261 §19.3).
+    fn token(&self) -> Result<String, Error> {
+        Ok(hex::encode(self.0.randoms.take::<8>()?))
     }
 
     /// Our own address as `peer` knows it, for Contact.
@@ -65,11 +70,4 @@ impl Gateway {
             Err(Error::Refused(response.status))
         }
     }
-}
-
-/// 16 random hexadecimal digits, for tags and Call-IDs (RFC 3261 §19.3).
-pub(super) fn token() -> Result<String, Error> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(hex::encode(bytes))
 }

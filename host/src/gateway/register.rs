@@ -10,7 +10,7 @@ use crate::plugin::auth;
 use crate::sip::core::Peer;
 use crate::sip::core::digest::{Challenge, Credentials};
 use crate::sip::core::message::{Request, Response};
-use crate::sip::core::nonce::{NonceKeeper, NonceState, Presented};
+use crate::sip::core::nonce::{NonceKeeper, NonceState, Presented, Shown};
 use crate::store::{Registration, Touch};
 
 use super::registry::{self, Admission};
@@ -27,7 +27,8 @@ struct Attempt<'a> {
     request: &'a Request,
     peer: Peer,
     device: DeviceId,
-    credentials: Option<Credentials>,
+    /// The nonce that its credentials show.
+    nonce: Option<Shown>,
     expires: u32,
 }
 
@@ -36,10 +37,12 @@ impl Gateway {
         let Some(device) = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok()) else {
             return Ok(request.respond(400).with_reason("From names no device"));
         };
-        let credentials = request.headers.authorizations().into_iter().next();
+        let credentials = request.headers.authorization();
+        let nonce = credentials.as_ref().and_then(|credentials| self.nonce_shown(request, peer, credentials));
+        let state = nonce.as_ref().map(|nonce| self.nonces().judge(Instant::now().into_std(), nonce));
         let expires = request.headers.expires().unwrap_or(DEFAULT_EXPIRES).min(MAX_EXPIRES);
-        let attempt = Attempt { request, peer, device, credentials, expires };
-        let asked = attempt.for_policy(&self.0.config.platform.region, self.nonce_state(&attempt));
+        let attempt = Attempt { request, peer, device, nonce, expires };
+        let asked = attempt.for_policy(&self.0.config.platform.region, credentials.zip(state));
         match self.0.plugins.register(&asked, self.0.registry.credential(&attempt.device))? {
             auth::Verdict::Admit => self.admitted(&attempt).await,
             auth::Verdict::Challenge(challenges) => self.challenged(&attempt, &challenges),
@@ -50,8 +53,10 @@ impl Gateway {
         }
     }
 
-    fn nonce_state(&self, attempt: &Attempt<'_>) -> Option<NonceState> {
-        attempt.presented(|presented| self.nonces().judge(Instant::now().into_std(), presented))
+    /// The nonce in credentials; none where nothing tells the request from its repetitions.
+    fn nonce_shown(&self, request: &Request, peer: Peer, credentials: &Credentials) -> Option<Shown> {
+        let (cseq, call_id) = (&request.headers.cseq()?, request.headers.call_id()?);
+        Some(self.nonces().read(&Presented { source: peer.remote, credentials, call_id, cseq }))
     }
 
     fn challenged(&self, attempt: &Attempt<'_>, challenges: &[auth::Challenge]) -> Result<Response, Error> {
@@ -73,16 +78,15 @@ impl Gateway {
     }
 
     fn nonce(&self, peer: Peer) -> Result<String, Error> {
-        let mut random = [0; _];
-        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        let random = self.0.randoms.take()?;
         Ok(self.nonces().mint(Instant::now().into_std(), peer.remote.ip(), random))
     }
 
     /// The policy said yes. Where the device showed a nonce, it is used up now; should another request have used
     /// it a moment ago, this one is turned away like any replay.
     async fn admitted(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
-        let consumed =
-            attempt.presented(|presented| self.nonces().consume(Instant::now().into_std(), presented));
+        let nonce = attempt.nonce.as_ref();
+        let consumed = nonce.map(|nonce| self.nonces().consume(Instant::now().into_std(), nonce));
         if consumed.is_some_and(|state| state != NonceState::Fresh) {
             return Ok(attempt.request.respond(403).with_reason("Nonce already used"));
         }
@@ -112,7 +116,7 @@ impl Gateway {
     /// A 200 with the time, unless the device is better left alone with it.
     async fn dated(&self, response: Response, device: &DeviceId) -> Response {
         if self.dialect(device).await.sets_clock() {
-            response.with("Date", clock::date(&self.0.zone))
+            response.with("Date", self.0.dates.now(&self.0.zone))
         } else {
             response
         }
@@ -120,17 +124,16 @@ impl Gateway {
 
     /// What is new is stored before the 200; a refresh that changes nothing is written behind.
     async fn note_registration(&self, attempt: &Attempt<'_>, admission: Admission) -> Result<(), Error> {
-        let registration = attempt.row();
         let device = attempt.device.as_str();
         match admission {
             Admission::Refresh => {
-                let expires_at = Some(registration.expires_at);
-                let seen_at = Some(registration.seen_at);
+                let now = clock::seconds();
+                let (seen_at, expires_at) = (Some(now), Some(now + i64::from(attempt.expires)));
                 self.0.store.touch(device, Touch { expires_at, seen_at, ..Touch::default() });
             }
             Admission::New => {
                 let event = self.registration_event().await?;
-                let row = self.0.store.register(device, registration, event).await?;
+                let row = self.0.store.register(device, attempt.row(), event).await?;
                 self.recognise(&attempt.device, &row);
                 self.0.events.wake();
             }
@@ -155,21 +158,13 @@ impl Gateway {
 }
 
 impl Attempt<'_> {
-    fn presented<T>(&self, look: impl FnOnce(&Presented<'_>) -> T) -> Option<T> {
-        let credentials = self.credentials.as_ref()?;
-        let cseq = self.request.headers.cseq()?;
-        let call_id = self.request.headers.call_id()?;
-        let source = self.peer.remote;
-        Some(look(&Presented { source, credentials, call_id, cseq: &cseq }))
-    }
-
     fn called(&self) -> u64 {
         let headers = &self.request.headers;
         let version = headers.get("X-GB-Ver");
         registry::called(headers.user_agent().unwrap_or_default(), version.unwrap_or_default())
     }
 
-    fn for_policy(&self, realm: &str, state: Option<NonceState>) -> auth::Registration {
+    fn for_policy(&self, realm: &str, shown: Option<(Credentials, NonceState)>) -> auth::Registration {
         let headers = &self.request.headers;
         let version = headers.get("X-GB-Ver").map(|version| attribute("x-gb-ver", version));
         auth::Registration {
@@ -179,11 +174,7 @@ impl Attempt<'_> {
             source: self.peer.remote.to_string(),
             transport: self.peer.transport.to_string(),
             user_agent: headers.user_agent().map(ToOwned::to_owned),
-            digest: self
-                .credentials
-                .clone()
-                .zip(state)
-                .map(|(credentials, state)| digest(credentials, state)),
+            digest: shown.map(|(credentials, state)| digest(credentials, state)),
             expires: self.expires,
             attributes: version.into_iter().collect(),
         }

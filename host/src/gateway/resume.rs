@@ -18,8 +18,10 @@ use crate::sip::core::{ConnectionId, Peer};
 use crate::store::User;
 
 use super::cleanup::Sweeps;
+use super::clock::Dates;
 use super::event::{Notifications, Outbox};
 use super::query::Queries;
+use super::random::Randoms;
 use super::receivers::Receivers;
 use super::record::Recordings;
 use super::registry::{self, Registry};
@@ -135,12 +137,11 @@ impl Inner {
     async fn new(config: Config, doors: Doors) -> Result<Self, Error> {
         let Doors { media, plugins, sip, store } = doors;
         let internal = |error: String| Error::Internal(error);
-        let mut seed = [0; 4];
-        getrandom::fill(&mut seed).map_err(|error| internal(error.to_string()))?;
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| internal(error.to_string()))?;
+        let randoms = Randoms::default();
+        let (seed, key) = (randoms.take()?, randoms.take()?);
         let zone = jiff::tz::TimeZone::get(&config.platform.timezone);
         Ok(Self {
+            dates: Dates::default(),
             zone: zone.map_err(|error| internal(error.to_string()))?,
             receivers: Receivers::new(&config),
             sign_key: Secret::new(config.http.secret.clone()),
@@ -151,6 +152,7 @@ impl Inner {
             recordings: Recordings::default(),
             streams: Streams::default(),
             manners: Manners::default(),
+            randoms,
             sweeps: Sweeps::default(),
             check_wanted: Notify::new(),
             remembering: tokio::sync::Mutex::default(),

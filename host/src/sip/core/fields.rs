@@ -112,9 +112,9 @@ impl Headers {
         self.get("Max-Forwards")?.parse().ok()
     }
 
-    /// Digest credentials, in order. A scheme that we do not know counts as absent (RFC 4475 §3.3.7).
-    pub fn authorizations(&self) -> Vec<Credentials> {
-        self.all("Authorization").filter_map(Credentials::parse).collect()
+    /// The first Digest credentials. A scheme that we do not know counts as absent (RFC 4475 §3.3.7).
+    pub fn authorization(&self) -> Option<Credentials> {
+        self.all("Authorization").find_map(Credentials::parse)
     }
 
     /// The elements of every line under `name`, comma-separated lists taken apart.

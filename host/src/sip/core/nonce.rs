@@ -94,6 +94,16 @@ pub struct Presented<'a> {
     pub cseq: &'a Cseq,
 }
 
+/// A nonce that a request carries, read by the keeper that is asked about it.
+pub struct Shown(Option<Ours>);
+
+/// A nonce that we made for the address that it came from, and what the request says beside it.
+struct Ours {
+    id: Id,
+    count: Result<Option<u32>, ParseIntError>,
+    fingerprint: u64,
+}
+
 impl NonceKeeper {
     /// A keeper whose nonces live for `lifetime`, in whole seconds. `key` must be random and new
     /// for each process: what has been used is not remembered beyond it.
@@ -118,39 +128,43 @@ impl NonceKeeper {
         hex::encode([&id.made.to_be_bytes()[..], &id.random, &seal].concat())
     }
 
-    /// What is known of the nonce that was presented. Nothing is remembered by looking.
-    pub fn judge(&self, now: Instant, presented: &Presented<'_>) -> NonceState {
-        let Some(id) = self.open(presented) else {
+    /// Reads the nonce that was presented: what is asked of it from then on costs no hash.
+    pub fn read(&self, presented: &Presented<'_>) -> Shown {
+        let shown =
+            |id| Ours { id, count: count(presented.credentials), fingerprint: self.fingerprint(presented) };
+        Shown(self.open(presented).map(shown))
+    }
+
+    /// What is known of a nonce. Nothing is remembered by looking.
+    pub fn judge(&self, now: Instant, shown: &Shown) -> NonceState {
+        let Some(Ours { id, count, fingerprint }) = &shown.0 else {
             return NonceState::Unknown;
         };
         if id.made < self.floor || self.seconds(now).saturating_sub(id.made) > self.lifetime {
             return NonceState::Stale;
         }
-        let Ok(count) = count(presented.credentials) else {
+        let Ok(count) = count else {
             return NonceState::Replayed;
         };
-        match self.used.get(&id) {
+        match self.used.get(id) {
             None => NonceState::Fresh,
-            Some(last) if self.is_retransmission(now, last, presented) => NonceState::Fresh,
-            Some(last) if last.count.is_some() && count > last.count => NonceState::Fresh,
+            Some(last) if self.is_retransmission(now, last, *fingerprint) => NonceState::Fresh,
+            Some(last) if last.count.is_some() && *count > last.count => NonceState::Fresh,
             Some(_) => NonceState::Replayed,
         }
     }
 
     /// Remembers that the request was let in. Judges once more first, since another request may
     /// have come in between: only if the answer is `Fresh` may this one be let in.
-    pub fn consume(&mut self, now: Instant, presented: &Presented<'_>) -> NonceState {
-        let state = self.judge(now, presented);
-        if let (NonceState::Fresh, Some(id), Ok(count)) =
-            (state, self.open(presented), count(presented.credentials))
-        {
+    pub fn consume(&mut self, now: Instant, shown: &Shown) -> NonceState {
+        let state = self.judge(now, shown);
+        if let (NonceState::Fresh, Some(Ours { id, count: Ok(count), fingerprint })) = (state, &shown.0) {
             self.forget(now);
-            let fingerprint = self.fingerprint(presented);
-            let since = match self.used.get(&id) {
-                Some(last) if last.fingerprint == fingerprint => last.since,
+            let since = match self.used.get(id) {
+                Some(last) if last.fingerprint == *fingerprint => last.since,
                 _ => self.seconds(now),
             };
-            self.used.insert(id, Use { count, fingerprint, since });
+            self.used.insert(*id, Use { count: *count, fingerprint: *fingerprint, since });
         }
         state
     }
@@ -174,9 +188,8 @@ impl NonceKeeper {
         }
     }
 
-    fn is_retransmission(&self, now: Instant, last: &Use, presented: &Presented<'_>) -> bool {
-        self.seconds(now).saturating_sub(last.since) <= RETRANSMISSION_SECS
-            && last.fingerprint == self.fingerprint(presented)
+    fn is_retransmission(&self, now: Instant, last: &Use, fingerprint: u64) -> bool {
+        self.seconds(now).saturating_sub(last.since) <= RETRANSMISSION_SECS && last.fingerprint == fingerprint
     }
 
     fn fingerprint(&self, presented: &Presented<'_>) -> u64 {
@@ -232,6 +245,15 @@ mod tests {
         (NonceKeeper::with_capacity(now, [7; 32], LIFETIME, capacity), now)
     }
 
+    fn judge(keeper: &NonceKeeper, now: Instant, presented: &Presented<'_>) -> NonceState {
+        keeper.judge(now, &keeper.read(presented))
+    }
+
+    fn consume(keeper: &mut NonceKeeper, now: Instant, presented: &Presented<'_>) -> NonceState {
+        let shown = keeper.read(presented);
+        keeper.consume(now, &shown)
+    }
+
     fn credentials(nonce: String, nc: Option<&str>) -> Credentials {
         let qop = nc.map(|_| "auth".to_owned());
         Credentials { nonce, qop, nc: nc.map(str::to_owned), ..Credentials::default() }
@@ -253,20 +275,20 @@ mod tests {
         let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
         let cseq = cseq(2);
         let there = from(HOME, &given, &cseq);
-        assert_eq!(keeper.consume(now, &there), Fresh);
-        assert_eq!(keeper.judge(now, &there), Fresh);
+        assert_eq!(consume(&mut keeper, now, &there), Fresh);
+        assert_eq!(judge(&keeper, now, &there), Fresh);
         let elsewhere = Presented { source: SocketAddr::new(HOME, 5061), ..there };
-        assert_eq!(keeper.judge(now, &elsewhere), Replayed);
+        assert_eq!(judge(&keeper, now, &elsewhere), Replayed);
     }
 
     #[test]
     fn a_nonce_serves_its_address_only() {
         let (keeper, now) = keeper(9);
         let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
-        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(2))), Fresh);
-        assert_eq!(keeper.judge(now, &from(AWAY, &given, &cseq(2))), Unknown);
+        assert_eq!(judge(&keeper, now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(judge(&keeper, now, &from(AWAY, &given, &cseq(2))), Unknown);
         let mapped = IpAddr::V6("::ffff:192.0.2.1".parse().expect("an address"));
-        assert_eq!(keeper.judge(now, &from(mapped, &given, &cseq(2))), Fresh, "a dual-stack socket");
+        assert_eq!(judge(&keeper, now, &from(mapped, &given, &cseq(2))), Fresh, "a dual-stack socket");
     }
 
     #[test]
@@ -281,7 +303,7 @@ mod tests {
             format!("{}{changed}{}", &ours[..at], &ours[at + 1..])
         }));
         for nonce in nonces {
-            assert_eq!(keeper.judge(now, &from(HOME, &credentials(nonce, None), &cseq(2))), Unknown);
+            assert_eq!(judge(&keeper, now, &from(HOME, &credentials(nonce, None), &cseq(2))), Unknown);
         }
     }
 
@@ -296,39 +318,39 @@ mod tests {
         let (mut keeper, now) = keeper(9);
         let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
         let late = now + LIFETIME + Duration::from_secs(1);
-        assert_eq!(keeper.judge(now + LIFETIME, &from(HOME, &given, &cseq(2))), Fresh);
-        assert_eq!(keeper.judge(late, &from(HOME, &given, &cseq(2))), Stale);
-        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh);
-        assert_eq!(keeper.judge(late, &from(HOME, &given, &cseq(2))), Stale);
+        assert_eq!(judge(&keeper, now + LIFETIME, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(judge(&keeper, late, &from(HOME, &given, &cseq(2))), Stale);
+        assert_eq!(consume(&mut keeper, now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(judge(&keeper, late, &from(HOME, &given, &cseq(2))), Stale);
     }
 
     #[test]
     fn without_qop_a_nonce_serves_once_but_for_a_retransmission() {
         let (mut keeper, now) = keeper(9);
         let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
-        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh);
-        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(2))), Fresh, "the same request again");
-        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(3))), Replayed);
+        assert_eq!(consume(&mut keeper, now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(consume(&mut keeper, now, &from(HOME, &given, &cseq(2))), Fresh, "the same request again");
+        assert_eq!(judge(&keeper, now, &from(HOME, &given, &cseq(3))), Replayed);
         let second = cseq(2);
         let other_call = Presented { call_id: "other", ..from(HOME, &given, &second) };
-        assert_eq!(keeper.judge(now, &other_call), Replayed);
+        assert_eq!(judge(&keeper, now, &other_call), Replayed);
         let late = now + Duration::from_secs(33);
         assert_eq!(
-            keeper.judge(late, &from(HOME, &given, &cseq(2))),
+            judge(&keeper, late, &from(HOME, &given, &cseq(2))),
             Replayed,
             "no client retransmits so long"
         );
         let counted = credentials(given.nonce.clone(), Some("00000001"));
-        assert_eq!(keeper.judge(now, &from(HOME, &counted, &cseq(3))), Replayed, "nor with qop");
+        assert_eq!(judge(&keeper, now, &from(HOME, &counted, &cseq(3))), Replayed, "nor with qop");
     }
 
     #[test]
     fn a_refused_request_uses_nothing_up() {
         let (mut keeper, now) = keeper(9);
         let given = credentials(keeper.mint(now, HOME, [1; RANDOM]), None);
-        assert_eq!(keeper.judge(now, &from(HOME, &given, &cseq(2))), Fresh);
+        assert_eq!(judge(&keeper, now, &from(HOME, &given, &cseq(2))), Fresh);
         assert_eq!(keeper.remembered(), 0);
-        assert_eq!(keeper.consume(now, &from(HOME, &given, &cseq(3))), Fresh);
+        assert_eq!(consume(&mut keeper, now, &from(HOME, &given, &cseq(3))), Fresh);
     }
 
     #[test]
@@ -337,7 +359,7 @@ mod tests {
         let nonce = keeper.mint(now, HOME, [1; RANDOM]);
         let mut ask = |nc: &str, number| {
             let given = credentials(nonce.clone(), Some(nc));
-            keeper.consume(now, &from(HOME, &given, &cseq(number)))
+            consume(&mut keeper, now, &from(HOME, &given, &cseq(number)))
         };
         assert_eq!(ask("00000001", 2), Fresh);
         assert_eq!(ask("00000001", 3), Replayed);
@@ -353,12 +375,12 @@ mod tests {
         let (mut keeper, now) = keeper(9);
         for random in 0..3 {
             let given = credentials(keeper.mint(now, HOME, [random; RANDOM]), None);
-            keeper.consume(now, &from(HOME, &given, &cseq(1)));
+            consume(&mut keeper, now, &from(HOME, &given, &cseq(1)));
         }
         assert_eq!(keeper.remembered(), 3);
         let late = now + LIFETIME + Duration::from_secs(1);
         let given = credentials(keeper.mint(late, HOME, [9; RANDOM]), None);
-        keeper.consume(late, &from(HOME, &given, &cseq(1)));
+        consume(&mut keeper, late, &from(HOME, &given, &cseq(1)));
         assert_eq!(keeper.remembered(), 1);
     }
 
@@ -373,12 +395,12 @@ mod tests {
             .collect();
         let unused = credentials(keeper.mint(at(0), HOME, [9; RANDOM]), None);
         for credentials in &given {
-            assert_eq!(keeper.consume(at(2), &from(HOME, credentials, &cseq(1))), Fresh);
+            assert_eq!(consume(&mut keeper, at(2), &from(HOME, credentials, &cseq(1))), Fresh);
         }
         assert_eq!(keeper.remembered(), 2);
         let judged: Vec<_> =
-            given.iter().map(|old| keeper.judge(at(2), &from(HOME, old, &cseq(2)))).collect();
+            given.iter().map(|old| judge(&keeper, at(2), &from(HOME, old, &cseq(2)))).collect();
         assert_eq!(judged, [Stale, Replayed, Replayed]);
-        assert_eq!(keeper.judge(at(2), &from(HOME, &unused, &cseq(2))), Stale);
+        assert_eq!(judge(&keeper, at(2), &from(HOME, &unused, &cseq(2))), Stale);
     }
 }
