@@ -6,6 +6,7 @@
 //! | `register` | REGISTER: policy asked, session kept, 200 after the store |
 //! | `registry` | which devices there are and where they can be reached |
 //! | `query` | DeviceInfo and Catalog, asked and gathered |
+//! | `describe` | which devices are asked that, and when |
 //! | `account` | user and channel devices, issued and withdrawn |
 //! | `playback` | recordings on the device, played and listed |
 //! | `timeline` | recorded periods joined, clipped and split by day |
@@ -38,6 +39,7 @@ mod call;
 mod cleanup;
 mod clock;
 mod close;
+mod describe;
 mod error;
 mod event;
 mod hook;
@@ -122,6 +124,7 @@ struct Inner {
     manners: vendor::Manners,
     randoms: random::Randoms,
     sweeps: cleanup::Sweeps,
+    visits: describe::Visits,
     /// Remembers the nonces that were used; held for one look-up.
     nonces: Mutex<NonceKeeper>,
     events: event::Outbox,

@@ -4,7 +4,7 @@
 //! Items count as they come, in any order and however often. Channels vanish only after a sync that is
 //! complete: every part named the same total, and that many different channels came.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,20 +25,23 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(300);
 /// Parts of a list of recordings that may wait for their caller.
 const PARTS: usize = 4096;
 
-/// How often a device is asked again that does not take a query.
-const ATTEMPTS: u32 = 3;
-
-/// Wait between two attempts.
-const PAUSE: Duration = Duration::from_secs(10);
-
 /// Queries that are open.
 #[derive(Debug, Default)]
 pub(super) struct Queries {
     sequence: AtomicU32,
-    /// The newest catalog query of each device; nothing under the lock waits.
-    syncs: Mutex<HashMap<DeviceId, Sync>>,
+    /// Nothing under the lock waits.
+    syncs: Mutex<Syncs>,
     /// Callers who gather a list of recordings, by their query's number; nothing under the lock waits.
     lists: Mutex<HashMap<u32, (DeviceId, mpsc::Sender<RecordInfo>)>>,
+}
+
+/// Catalogs that are being gathered.
+#[derive(Debug, Default)]
+struct Syncs {
+    /// The newest query of each device.
+    open: HashMap<DeviceId, Sync>,
+    /// When queries began, oldest first: so that those that nobody answers are found without a look at the others.
+    begun: VecDeque<(Instant, DeviceId)>,
 }
 
 /// A catalog that comes in parts.
@@ -90,19 +93,20 @@ impl Queries {
     fn begin(&self, device: DeviceId, sn: u32, generation: i64, now: Instant) {
         let sync = Sync { sn, generation, total: None, disputed: false, seen: HashSet::new(), began: now };
         let mut syncs = self.lock();
-        syncs.retain(|_, sync| now.duration_since(sync.began) < SYNC_PATIENCE);
-        syncs.insert(device, sync);
+        syncs.forget_old(now);
+        syncs.begun.push_back((now, device.clone()));
+        syncs.open.insert(device, sync);
     }
 
     /// The generation that a part under `sn` belongs to; none if nobody asked for it.
     fn generation(&self, device: &DeviceId, sn: Option<u32>) -> Option<i64> {
-        self.lock().get(device).filter(|sync| Some(sync.sn) == sn).map(|sync| sync.generation)
+        self.lock().open.get(device).filter(|sync| Some(sync.sn) == sn).map(|sync| sync.generation)
     }
 
     /// Counts a part. The generation when it was the last one missing.
     fn gather(&self, device: &DeviceId, sn: Option<u32>, catalog: &Catalog) -> Option<i64> {
         let mut syncs = self.lock();
-        let sync = syncs.get_mut(device).filter(|sync| Some(sync.sn) == sn)?;
+        let sync = syncs.open.get_mut(device).filter(|sync| Some(sync.sn) == sn)?;
         sync.disputed |= catalog.skipped > 0 || catalog.sum_num.is_none();
         sync.disputed |= sync.total.is_some() && sync.total != catalog.sum_num;
         sync.total = sync.total.or(catalog.sum_num);
@@ -113,49 +117,35 @@ impl Queries {
         }
         // A recorder that has just started may say that it has no channel at all.
         let generation = (!sync.disputed && !sync.seen.is_empty()).then_some(sync.generation);
-        syncs.remove(device);
+        syncs.open.remove(device);
         generation
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Sync>> {
+    fn lock(&self) -> MutexGuard<'_, Syncs> {
         self.syncs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Gateway {
-    /// Asks a device what it is and which channels it has, once it has had time to come to itself (Dahua
-    /// answers 403 to a query that comes at once).
-    pub(super) fn describe_soon(&self, device: &DeviceId) {
-        let (gateway, device) = (self.clone(), device.clone());
-        let configured = Duration::from_millis(self.0.config.sip.query_delay_ms);
-        self.in_background(async move {
-            tokio::time::sleep(gateway.dialect(&device).await.query_delay(configured)).await;
-            gateway.persist("DeviceInfo", &device, || gateway.ask_device_info(&device)).await;
-            gateway.persist("Catalog", &device, || gateway.ask_catalog(&device)).await;
-        });
-    }
-
-    /// Tries a query again while the device is there and does not take it.
-    async fn persist<F: Future<Output = Result<(), Error>>>(
-        &self,
-        what: &str,
-        device: &DeviceId,
-        ask: impl Fn() -> F,
-    ) {
-        for _ in 0..ATTEMPTS {
-            match ask().await {
-                Ok(()) | Err(Error::Offline(_)) => return,
-                Err(error) => tracing::info!(device.id = %device, %error, "{what} query not taken"),
+impl Syncs {
+    fn forget_old(&mut self, now: Instant) {
+        let is_old = |began: Instant| now.duration_since(began) >= SYNC_PATIENCE;
+        while let Some((_, device)) = self.begun.pop_front_if(|(began, _)| is_old(*began)) {
+            // It may have been asked anew since, or have answered.
+            if self.open.get(&device).is_some_and(|sync| is_old(sync.began)) {
+                self.open.remove(&device);
             }
-            tokio::time::sleep(PAUSE).await;
         }
     }
+}
 
-    async fn ask_device_info(&self, device: &DeviceId) -> Result<(), Error> {
+impl Gateway {
+    /// Asks a device what it is.
+    pub(super) async fn ask_device_info(&self, device: &DeviceId) -> Result<(), Error> {
         self.ask_device(device, device, self.0.queries.next_sn(), &manscdp::Request::DeviceInfo).await
     }
 
-    async fn ask_catalog(&self, device: &DeviceId) -> Result<(), Error> {
+    /// Asks a device for its channels, the parts of which will come.
+    pub(super) async fn ask_catalog(&self, device: &DeviceId) -> Result<(), Error> {
         let sn = self.0.queries.next_sn();
         let generation = self.0.store.begin_catalog(device.as_str()).await?;
         self.0.queries.begin(device.clone(), sn, generation, Instant::now());

@@ -19,6 +19,7 @@ use crate::store::User;
 
 use super::cleanup::Sweeps;
 use super::clock::Dates;
+use super::describe::Visits;
 use super::event::{Notifications, Outbox};
 use super::query::Queries;
 use super::random::Randoms;
@@ -68,11 +69,12 @@ impl Gateway {
         gateway.resume_recordings().await?;
         gateway.start_senders().await?;
         let (answering, keeping, sweeping) = (gateway.clone(), gateway.clone(), gateway.clone());
-        let remembering = gateway.clone();
+        let (remembering, visiting) = (gateway.clone(), gateway.clone());
         gateway.in_background(async move { answering.answer_all(incoming).await });
         gateway.in_background(async move { keeping.keep_house().await });
         gateway.in_background(async move { sweeping.sweep_regularly().await });
         gateway.in_background(async move { remembering.remember_regularly().await });
+        gateway.in_background(async move { visiting.visit_all().await });
         Ok(gateway)
     }
 
@@ -154,6 +156,7 @@ impl Inner {
             manners: Manners::default(),
             randoms,
             sweeps: Sweeps::default(),
+            visits: Visits::default(),
             check_wanted: Notify::new(),
             remembering: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),

@@ -119,6 +119,11 @@ impl Gateway {
 }
 
 impl Held {
+    /// How the device is spoken to.
+    pub(in crate::gateway) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
     /// How the device had behaved when this was decided.
     pub(in crate::gateway) fn observed(&self) -> Observed {
         self.observed
