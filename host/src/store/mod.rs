@@ -86,7 +86,7 @@ impl Store {
     }
 
     /// Notes `touch` for the user device `id` without waiting. It shows at once in what is read, and is on
-    /// disk about a second later.
+    /// disk about ten seconds later; one with an address, about a second later.
     pub fn touch(&self, id: &str, touch: Touch) {
         self.touches.add(id, touch);
     }

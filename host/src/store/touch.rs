@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeMap,
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::{Connection, params};
@@ -33,10 +36,15 @@ pub(super) struct Touches {
     /// By user device, in the order of their ids: devices issued one after the other share pages of the
     /// database, so a batch writes few of them. Held for the time of a look-up, or of copying one batch.
     waiting: Mutex<BTreeMap<String, Touch>>,
+    /// Whether an address is among them, by which a device is found after a restart; times can wait for longer.
+    urgent: AtomicBool,
 }
 
 impl Touches {
     pub(super) fn add(&self, id: &str, touch: Touch) {
+        if touch.source.is_some() {
+            self.urgent.store(true, Ordering::Relaxed);
+        }
         let mut waiting = self.waiting();
         match waiting.get_mut(id) {
             Some(known) => known.merge(touch),
@@ -57,6 +65,11 @@ impl Touches {
                 touch.show_in(user);
             }
         }
+    }
+
+    /// Whether something came since this was last asked that is to be written soon.
+    pub(super) fn take_urgent(&self) -> bool {
+        self.urgent.swap(false, Ordering::Relaxed)
     }
 
     #[cfg(test)]

@@ -29,8 +29,11 @@ pub(super) const QUEUE: usize = 4096;
 /// Jobs that share one commit at most, so that the first of them does not wait for long.
 const BATCH: usize = 1024;
 
-/// How often what is written behind is written.
+/// How often it is looked what is to be written behind.
 const FLUSH_PERIOD: Duration = Duration::from_secs(1);
+
+/// So many periods later at most it is written: then a device that says several times where it is costs one row.
+const LAZY_PERIODS: u32 = 10;
 
 /// What the writer has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,8 +79,13 @@ impl Writer {
     pub(super) fn start(connection: Connection, touches: Arc<Touches>) -> std::io::Result<Self> {
         let (commands, queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());
-        let thread =
-            WriterThread { connection, touches, flushed_to: String::new(), counts: Arc::clone(&counts) };
+        let thread = WriterThread {
+            connection,
+            touches,
+            flushed_to: String::new(),
+            waited: 0,
+            counts: Arc::clone(&counts),
+        };
         // A runtime of its own lets the thread wait for a job and for the next flush at once.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         thread::Builder::new()
@@ -127,6 +135,8 @@ struct WriterThread {
     touches: Arc<Touches>,
     /// How far the pass over `touches` has come that is under way; empty: none is.
     flushed_to: String,
+    /// Periods since the last pass.
+    waited: u32,
     counts: Arc<Counts>,
 }
 
@@ -143,7 +153,7 @@ impl WriterThread {
                         break closer;
                     }
                 }
-                _ = flush.tick() => if self.flush_some() {
+                _ = flush.tick() => if self.is_flush_due() && self.flush_some() {
                     flush.reset_immediately();
                 }
             }
@@ -173,6 +183,19 @@ impl WriterThread {
         closer
     }
 
+    /// Whether a pass is under way, or one is to begin.
+    fn is_flush_due(&mut self) -> bool {
+        if !self.flushed_to.is_empty() {
+            return true;
+        }
+        self.waited += 1;
+        let due = self.touches.take_urgent() || self.waited >= LAZY_PERIODS;
+        if due {
+            self.waited = 0;
+        }
+        due
+    }
+
     /// Writes the next batch of what is written behind. False at the end of a pass over it, and when that
     /// failed.
     fn flush_some(&mut self) -> bool {
@@ -189,6 +212,7 @@ impl WriterThread {
         if let Ok(Err(error)) = answer.try_recv() {
             tracing::warn!(%error, "keepalive times were not written; they are kept for the next try");
             self.flushed_to.clear();
+            self.waited = LAZY_PERIODS;
             return false;
         }
         self.touches.settle(&batch);

@@ -195,7 +195,8 @@ async fn a_full_disk_is_an_error_and_passes() {
 async fn touches_are_flushed_by_themselves() {
     let fixture = Fixture::new();
     let user = fixture.user().await;
-    fixture.store.touch(&user.deviceid, Touch { active: Some(5), ..Touch::default() });
+    let source = Some("192.0.2.1:5060".to_owned());
+    fixture.store.touch(&user.deviceid, Touch { active: Some(5), source, ..Touch::default() });
     // Only the thread's own timer can do it: nothing else is asked of the store.
     while !fixture.store.touches.is_empty() {
         tokio::task::yield_now().await;
