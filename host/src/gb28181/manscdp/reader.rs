@@ -96,7 +96,10 @@ impl<'t> Trees<'t> {
     fn append(&mut self, text: Cow<'t, str>) -> Option<Element<'t>> {
         let element = self.open.last_mut()?;
         if element.text.is_empty() {
-            element.text = text;
+            // Blanks in front mean nothing, and in most documents they are all that stands between elements.
+            if !text.trim_ascii().is_empty() {
+                element.text = text;
+            }
         } else {
             element.text.to_mut().push_str(&text);
         }
