@@ -141,6 +141,16 @@ impl Endpoint {
         wanted
     }
 
+    /// Forgets a request that is to get no answer, so that it takes no place; it is new when it comes again.
+    pub fn forget(&mut self, id: ServerId) {
+        self.servers.forget(id, &mut self.out);
+    }
+
+    /// Where a request came from that waits for its final answer.
+    pub fn asker(&self, id: ServerId) -> Option<Peer> {
+        self.servers.asker(id)
+    }
+
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.out.transmits.pop_front()
@@ -179,16 +189,16 @@ impl Endpoint {
             self.out.counts.stray += u64::from(!known);
             return;
         }
-        if request.method != Method::Cancel && self.servers.repeat(now, id, peer, &mut self.out) {
+        if request.method != Method::Cancel && self.servers.repeat(now, id, (peer, &request), &mut self.out) {
             return;
         }
         request.note_source(peer.remote);
         if request.method == Method::Cancel {
             let response = self.servers.handle_cancel(now, id, &request, &mut self.out);
-            self.out.send(peer, Bytes::from(response.to_bytes()));
+            self.out.answer(peer, &response);
         } else if self.pending() >= self.config.max_pending {
             self.out.counts.refused += 1;
-            self.out.send(peer, Bytes::from(unavailable(&request).to_bytes()));
+            self.out.answer(peer, &unavailable(&request));
         } else {
             let dialog = (request.method == Method::Invite).then(|| self.names.dialog(&request));
             self.servers.open(now, id, (peer, request, dialog), &mut self.out);

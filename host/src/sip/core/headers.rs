@@ -56,6 +56,9 @@ const KNOWN: [(&str, &str); 38] = [
 pub struct Headers {
     text: String,
     lines: Vec<Line>,
+    /// Bytes of the message that these were read from, or of the one that is answered with these; none if nobody
+    /// knows. Not part of what they say.
+    pub(super) received: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -72,7 +75,7 @@ impl Headers {
 
     /// An empty list with room for `bytes` of values.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), lines: Vec::with_capacity(16) }
+        Self { text: String::with_capacity(bytes), lines: Vec::with_capacity(16), received: None }
     }
 
     /// An empty list with room for an answer to a request with these lines.

@@ -11,12 +11,15 @@ use std::{
     str::FromStr, sync::LazyLock,
 };
 
-use super::{headers::Headers, parse, uri::Uri, via};
+use super::{headers::Headers, parse, peer::Peer, uri::Uri, via};
 
 pub use super::parse::{Fault, MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, ParseError};
 
 /// The version that every message names.
 const VERSION: &str = "SIP/2.0";
+
+/// How many times longer than what asks for it an answer may be.
+pub(super) const TWICE: usize = 2;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -185,6 +188,7 @@ impl Request {
     /// the same each time one request is answered.
     pub fn respond(&self, status: u16) -> Response {
         let mut headers = Headers::for_answer_to(&self.headers);
+        headers.received = self.headers.received;
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             let there = headers.take_over(&self.headers, name);
             if there && name == "To" && status > 100 && self.headers.to_tag().is_none() {
@@ -251,6 +255,12 @@ impl Response {
     /// As [`Request::note_source`], for an answer to what could not be read as a request.
     pub fn note_source(&mut self, source: SocketAddr) {
         note_source(&mut self.headers, source);
+    }
+
+    /// Whether an answer of `length` bytes may go to `peer`: no datagram is answered with more than twice its own
+    /// length, since its source may be forged, and what we send would hit whoever is there.
+    pub fn is_modest(&self, peer: Peer, length: usize) -> bool {
+        peer.is_reliable() || self.headers.received.is_none_or(|asked| length <= TWICE * asked as usize)
     }
 
     /// The answer as it goes onto the wire.

@@ -96,6 +96,8 @@ pub struct Counts {
     pub stray: u64,
     /// Finished transactions forgotten before Timer J because there were too many.
     pub forgotten: u64,
+    /// Answers not sent because they were too long for what had asked for them.
+    pub withheld: u64,
 }
 
 /// The transaction that a timer belongs to.
@@ -130,6 +132,16 @@ impl Output {
     /// Bytes for the wire.
     pub(super) fn send(&mut self, peer: Peer, bytes: Bytes) {
         self.transmits.push_back(Transmit { peer, bytes });
+    }
+
+    /// An answer that belongs to no transaction, if it is not too long.
+    pub(super) fn answer(&mut self, peer: Peer, response: &Response) {
+        let bytes = Bytes::from(response.to_bytes());
+        if response.is_modest(peer, bytes.len()) {
+            self.send(peer, bytes);
+        } else {
+            self.counts.withheld += 1;
+        }
     }
 
     /// Something for the transaction user.

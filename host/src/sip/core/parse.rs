@@ -143,6 +143,7 @@ impl Head {
             answerable: !is_response(start) && !start.starts_with("ACK "),
         };
         head.read_fields(fields);
+        head.headers.received = u32::try_from(bytes.len()).ok();
         head
     }
 
@@ -196,6 +197,8 @@ impl Head {
     /// The message with its body, or the first fault there was.
     pub(super) fn finish(mut self, body: &[u8]) -> Result<Message, ParseError> {
         let body = body.to_vec();
+        let received = self.headers.received.zip(u32::try_from(body.len()).ok());
+        self.headers.received = received.map(|(head, body)| head.saturating_add(body));
         match (std::mem::replace(&mut self.start, Err(Fault::StartLine)), self.fault) {
             (Ok(Start::Request(method, uri)), None) => {
                 Ok(Message::Request(Request { method, uri, headers: self.headers, body }))

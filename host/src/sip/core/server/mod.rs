@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use self::machine::{Action, Input, State};
 use super::{
-    message::{Request, Response},
+    message::{Request, Response, TWICE},
     names::{DialogName, Named, ServerId},
     output::{Event, Output, Owner, Start},
     peer::Peer,
@@ -35,6 +35,8 @@ struct Server {
     invite: Option<Box<(DialogName, Request)>>,
     state: State,
     last: Option<Bytes>,
+    /// Longest answer that may be sent; none: any.
+    longest: Option<usize>,
     running: Running,
 }
 
@@ -71,18 +73,32 @@ impl Servers {
             Some(dialog) => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::C),
             None => (None, State::Trying, Timer::Unanswered),
         };
-        let mut server = Server { peer, invite, state, last: None, running: Running::default() };
+        let longest = longest(peer, &request);
+        let mut server = Server { peer, invite, state, last: None, longest, running: Running::default() };
         server.start(now, timer, id, out);
         self.table.insert(id, server);
         out.tell(Event::Request { id, request, peer });
     }
 
     /// Answers a request that was here before; false if it was not.
-    pub(super) fn repeat(&mut self, now: Instant, id: ServerId, peer: Peer, out: &mut Output) -> bool {
+    pub(super) fn repeat(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        (peer, request): (Peer, &Request),
+        out: &mut Output,
+    ) -> bool {
+        let longest = longest(peer, request);
         if let Some(answer) = self.answered.get(&id) {
-            out.send(peer, answer.clone());
+            // It may be cut short this time.
+            if longest.is_none_or(|longest| answer.len() <= longest) {
+                out.send(peer, answer.clone());
+            } else {
+                out.counts.withheld += 1;
+            }
         } else if let Some(server) = self.table.get_mut(&id) {
             server.peer = peer;
+            server.longest = longest;
             self.step(id, Cause { now, input: Input::Request, answer: None, ack: None }, out);
         } else {
             return false;
@@ -162,6 +178,18 @@ impl Servers {
         }
     }
 
+    /// Where a request came from that has no final answer yet.
+    pub(super) fn asker(&self, id: ServerId) -> Option<Peer> {
+        self.table.get(&id).map(|server| server.peer)
+    }
+
+    /// Forgets a request that is to get no answer.
+    pub(super) fn forget(&mut self, id: ServerId, out: &mut Output) {
+        self.remove(id);
+        let over = |owner: &Owner| matches!(owner, Owner::Server(id) if !self.table.contains_key(id));
+        out.schedule.trim(Timer::Unanswered, over);
+    }
+
     /// Forgets the request that was answered longest ago.
     pub(super) fn forget_oldest(&mut self, out: &mut Output) {
         if let Some((_, Owner::Server(id))) = out.schedule.pop_oldest(Timer::J) {
@@ -210,7 +238,7 @@ impl Server {
         for action in actions {
             match action {
                 Action::Quiet => self.running.quiet(),
-                Action::Replay => self.last.iter().for_each(|last| out.send(self.peer, last.clone())),
+                Action::Replay => self.send(out),
                 Action::ReportAck => {
                     let ack = ack.take().map(|(peer, request)| Event::Ack { id, request, peer });
                     ack.into_iter().for_each(|event| out.tell(event));
@@ -219,10 +247,20 @@ impl Server {
                 Action::ReportUnacknowledged => out.tell(Event::Unacknowledged { id }),
                 Action::Send => {
                     self.last = answer.map(|response| Bytes::from(response.to_bytes()));
-                    self.last.iter().for_each(|last| out.send(self.peer, last.clone()));
+                    self.send(out);
                 }
                 Action::Start(timer) => self.start(now, *timer, id, out),
             }
+        }
+    }
+
+    /// Sends the last answer, if there is one and it is not too long for what asked for it.
+    fn send(&self, out: &mut Output) {
+        let Some(last) = &self.last else { return };
+        if self.longest.is_none_or(|longest| last.len() <= longest) {
+            out.send(self.peer, last.clone());
+        } else {
+            out.counts.withheld += 1;
         }
     }
 
@@ -232,4 +270,10 @@ impl Server {
             self.state = State::Terminated;
         }
     }
+}
+
+/// How long the answer to a request may be (see [`Response::is_modest`]).
+fn longest(peer: Peer, request: &Request) -> Option<usize> {
+    let asked = request.headers.received.filter(|_| !peer.is_reliable())?;
+    Some(TWICE * asked as usize)
 }

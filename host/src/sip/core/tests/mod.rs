@@ -1,7 +1,8 @@
-//! Transactions in virtual time: one endpoint against a script (`client`, `server`), and two on a
+//! Transactions in virtual time: one endpoint against a script (`client`, `server`, `modest`), and two on a
 //! wire that loses, delays, doubles and reorders (`wire`).
 
 mod client;
+mod modest;
 mod server;
 mod wire;
 
