@@ -12,6 +12,7 @@ use crate::gateway::{self, Doors, Gateway};
 use crate::http;
 use crate::media::{self, MediaServer, Timeouts};
 use crate::plugin::{self, Plugins, Secret};
+use crate::sip::core::{ledger, strangers::Strangers};
 use crate::sip::{self, Driver, Incoming, Sip};
 use crate::store::{self, Store};
 
@@ -63,7 +64,7 @@ impl Server {
             udp: address("sip.udp", &config.sip.udp)?,
             tcp: address("sip.tcp", &config.sip.tcp)?,
             advertise: (!advertise.is_empty()).then(|| advertise.clone()),
-            ..sip::Config::default()
+            ..gate_settings(&config.sip)
         })?;
         Ok(Self { config, http, sip, incoming, driver })
     }
@@ -131,6 +132,30 @@ fn address(key: &'static str, text: &str) -> Result<Option<SocketAddr>, Error> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| Error::Address { key, text: text.to_owned() })
+}
+
+/// What the configuration says of those who are not heard, or not answered.
+fn gate_settings(sip: &config::Sip) -> sip::Config {
+    let config::Sip { limits, strangers, .. } = sip;
+    sip::Config {
+        max_connections: limits.connections,
+        max_connections_per_source: limits.connections_per_source,
+        idle_timeout: Duration::from_secs(limits.idle_secs),
+        limits: ledger::Limits {
+            mistakes: limits.mistakes,
+            mistakes_per_sec: limits.mistakes_per_sec,
+            challenges: limits.challenges,
+            challenges_per_sec: limits.challenges_per_sec,
+            sources: limits.sources,
+        },
+        strangers: Strangers {
+            user_agents: strangers.user_agents.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            methods: strangers.methods.iter().flat_map(|name| name.parse()).collect(),
+            odd_ids: strangers.odd_ids,
+            domains: strangers.domains.clone(),
+        },
+        ..sip::Config::default()
+    }
 }
 
 /// What the configuration says of plugins.

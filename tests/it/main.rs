@@ -47,6 +47,7 @@ mod shadow;
 mod sign;
 mod sipp;
 mod sipsak;
+mod strangers;
 mod tellers;
 mod tolerance;
 mod vendor;

@@ -12,7 +12,7 @@ const ALLOW: &str = "ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, REGISTER"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_request_that_cannot_be_served_is_told_why() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.answer_strangers = true).await?;
     let wire = Wire::open(site.sip).await?;
     let request = |method: &str| wire::from(DEVICE, method);
     let changed = |method: &str, name: &str, value: &str| {
@@ -47,7 +47,7 @@ async fn each_request_that_cannot_be_served_is_told_why() -> anyhow::Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_from_a_device_is_refused_and_its_ack_ends_it() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.answer_strangers = true).await?;
     let wire = Wire::open(site.sip).await?;
     let offer = b"v=0\r\no=1 0 0 IN IP4 127.0.0.1\r\ns=Talk\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n";
     let invite = wire::from(DEVICE, "INVITE")
@@ -72,7 +72,7 @@ async fn an_invite_from_a_device_is_refused_and_its_ack_ends_it() -> anyhow::Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_messages_are_told_so_where_they_can_be() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.answer_strangers = true).await?;
     let wire = Wire::open(site.sip).await?;
     let text = |request: &Message| String::from_utf8_lossy(&request.to_bytes()).into_owned();
     let cases = [
@@ -96,7 +96,7 @@ async fn broken_messages_are_told_so_where_they_can_be() -> anyhow::Result<()> {
 /// Cameras behind a NAT write their inner address into Via: no answer must ever go there (RFC 3581 §4).
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_go_to_where_the_packet_came_from() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.answer_strangers = true).await?;
     let issued = site.issue(0).await?;
     let wire = Wire::open(site.sip).await?;
     let inner =

@@ -257,7 +257,7 @@ async fn a_wrong_password_and_an_unknown_id_look_the_same() -> anyhow::Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_ids_and_rubbish_harm_nobody() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.answer_strangers = true).await?;
     let (_, bystander) = device(&site).await?;
     assert_eq!(bystander.register().await?.status, 200);
     let wire = Wire::open(site.sip).await?;

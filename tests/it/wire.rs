@@ -56,13 +56,18 @@ impl Wire {
         self.answer_to(request.branch()).await
     }
 
+    /// The next message, whatever it is.
+    pub(crate) async fn next(&self) -> anyhow::Result<Message> {
+        let mut buffer = vec![0; 65_536];
+        let length = timeout(PATIENCE, self.socket.recv(&mut buffer)).await.context("nothing came")??;
+        Ok(Message::parse(&buffer[..length])?)
+    }
+
     /// The next final answer under that branch; whatever else comes is passed over.
     pub(crate) async fn answer_to(&self, branch: &str) -> anyhow::Result<Message> {
-        let mut buffer = vec![0; 65_536];
         let search = async {
             loop {
-                let length = self.socket.recv(&mut buffer).await?;
-                let message = Message::parse(&buffer[..length])?;
+                let message = self.next().await?;
                 if message.status().is_some_and(|status| status >= 200) && message.branch() == branch {
                     return Ok(message);
                 }

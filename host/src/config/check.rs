@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{Config, Loaded, Mode, NotifyUrls, RtpPorts, RtpTransport};
+use super::{Config, Loaded, Mode, NotifyUrls, RtpPorts, RtpTransport, SipLimits};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +161,17 @@ fn periods(config: &Config, found: &mut Findings<'_>) {
     found.error("sip.keepalive_interval_secs", config.sip.keepalive_interval_secs == 0, zero);
     found.error("sip.keepalive_misses", config.sip.keepalive_misses == 0, zero);
     found.error("sip.files_timeout_secs", config.sip.files_timeout_secs == 0, zero);
+    found.error("sip.expires_max_secs", config.sip.expires_max_secs < config.sip.expires_min_secs, || {
+        "is less than expires_min_secs".into()
+    });
+    found.error("sip.limits.sources", config.sip.limits.sources == 0, zero);
+    found.error("sip.limits.auth_failures", config.sip.limits.auth_failures == 0, zero);
+    found.error("sip.limits.connections", config.sip.limits.connections == 0, zero);
+    found.error("sip.limits.connections_per_source", config.sip.limits.connections_per_source == 0, zero);
+    found.error("sip.limits.idle_secs", config.sip.limits.idle_secs == 0, zero);
+    let SipLimits { ban_min_secs, ban_max_secs, .. } = config.sip.limits;
+    found
+        .error("sip.limits.ban_max_secs", ban_max_secs < ban_min_secs, || "is less than ban_min_secs".into());
     found.error("stream.start_timeout_secs", config.stream.start_timeout_secs == 0, zero);
     found.error("stream.check_interval_secs", config.stream.check_interval_secs == 0, zero);
     found.error("record.max", config.record.max == 0 || config.record.max < -1, || {

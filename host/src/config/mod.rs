@@ -2,6 +2,7 @@
 //! what is wrong with it though it parses (`check`). `config/sluice.toml` is the reference of all keys.
 
 mod check;
+mod gate;
 mod init;
 mod limits;
 mod load;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Problem, check};
+pub use gate::{SipLimits, Strangers};
 pub use init::commented;
 pub use limits::{Limits, LimitsOverride};
 pub use load::{Error, Loaded, load, parse};
@@ -93,6 +95,12 @@ pub struct Sip {
     pub query_delay_ms: u64,
     /// How long a device may take for the list of its recordings.
     pub files_timeout_secs: u64,
+    /// A device that asks for less is told to ask for this (423).
+    pub expires_min_secs: u32,
+    /// The longest registration that is granted.
+    pub expires_max_secs: u32,
+    pub limits: SipLimits,
+    pub strangers: Strangers,
 }
 
 impl Default for Sip {
@@ -106,6 +114,10 @@ impl Default for Sip {
             keepalive_misses: 3,
             query_delay_ms: 1000,
             files_timeout_secs: 10,
+            expires_min_secs: 60,
+            expires_max_secs: 86_400,
+            limits: SipLimits::default(),
+            strangers: Strangers::default(),
         }
     }
 }

@@ -14,6 +14,10 @@ pub struct Measures {
     pub sip: Snapshot,
     /// Datagrams that the kernel threw away; none where it does not say.
     pub kernel_drops: Option<u64>,
+    /// What got no answer, by reason.
+    pub unanswered: Vec<(&'static str, u64)>,
+    /// Connections that were closed or not let in, by reason.
+    pub closed: Vec<(&'static str, u64)>,
     /// Devices that were issued.
     pub devices: usize,
     pub devices_online: usize,
@@ -42,6 +46,8 @@ impl Gateway {
             calls: self.0.plugins.figures(),
             sip: self.0.sip.counters().snapshot(),
             kernel_drops: self.0.sip.kernel_drops(),
+            unanswered: self.0.sip.drops().messages().to_vec(),
+            closed: self.0.sip.drops().connections().to_vec(),
             devices,
             devices_online,
             streams: self.0.streams.count(),

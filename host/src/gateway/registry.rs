@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::gb28181::DeviceId;
 use crate::plugin::Credential;
+use crate::sip::Regulars;
 use crate::sip::core::Peer;
 
 use super::vendor::{Held, Observed};
@@ -31,6 +32,8 @@ struct Known {
     /// When each online device had last been seen when its silence was last looked at: the next to be looked at
     /// comes first. So a device is looked at about once in the time that it may be silent, not at each sweep.
     watched: BinaryHeap<Reverse<(Instant, DeviceId)>>,
+    /// Where those that have registered are, for the door.
+    regulars: Arc<Regulars>,
 }
 
 #[derive(Debug)]
@@ -78,6 +81,11 @@ pub(crate) enum Sender {
 }
 
 impl Registry {
+    /// A registry that tells `regulars` where the devices are.
+    pub(super) fn new(regulars: Arc<Regulars>) -> Self {
+        Self { known: Mutex::new(Known { regulars, ..Known::default() }) }
+    }
+
     /// Makes `id` known, or gives it another password.
     pub(crate) fn know(&self, id: DeviceId, credential: Credential) {
         let devices = &mut self.lock().devices;
@@ -95,7 +103,9 @@ impl Registry {
     }
 
     pub(crate) fn forget(&self, id: &DeviceId) {
-        self.lock().devices.remove(id);
+        let mut known = self.lock();
+        let session = known.devices.remove(id).and_then(|device| device.session);
+        known.regulars.moved(session.map(|session| session.peer), None);
     }
 
     pub(crate) fn credential(&self, id: &DeviceId) -> Option<Credential> {
@@ -119,15 +129,20 @@ impl Registry {
 
     /// Ends the session of `id`; true if it was online.
     pub(crate) fn leave(&self, id: &DeviceId) -> bool {
-        let devices = &mut self.lock().devices;
-        devices.get_mut(id).and_then(|device| device.session.take()).is_some_and(|session| session.online)
+        let mut known = self.lock();
+        let Some(session) = known.devices.get_mut(id).and_then(|device| device.session.take()) else {
+            return false;
+        };
+        known.regulars.moved(Some(session.peer), None);
+        session.online
     }
 
     /// A request without credentials came from `peer` in the name of `id`. It renews the session where the
     /// connection or the source host is the registered one, and then its address is followed.
     pub(crate) fn hear(&self, id: &DeviceId, peer: Peer, now: Instant) -> Sender {
         let mut known = self.lock();
-        let Some(session) = known.devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
+        let Known { devices, regulars, .. } = &mut *known;
+        let Some(session) = devices.get_mut(id).and_then(|device| device.session.as_mut()) else {
             return Sender::Stranger;
         };
         if !session.covers(peer) {
@@ -135,6 +150,7 @@ impl Registry {
         }
         let before = *session;
         *session = Session { peer, online: true, seen: now, ..before };
+        regulars.moved(Some(before.peer), Some(peer));
         if before.online {
             return if before.peer == peer { Sender::Known } else { Sender::Moved };
         }
@@ -227,7 +243,9 @@ impl Known {
     /// Gives `id` a session. False when it is known no more.
     fn set(&mut self, id: &DeviceId, session: Session) -> bool {
         let Some(device) = self.devices.get_mut(id) else { return false };
-        device.session = Some(session);
+        let peer = session.peer;
+        let before = device.session.replace(session);
+        self.regulars.moved(before.map(|session| session.peer), Some(peer));
         if !device.watched {
             self.watch(id);
         }

@@ -150,7 +150,7 @@ impl Inner {
             nonces: Mutex::new(NonceKeeper::new(Instant::now().into_std(), key, NONCE_LIFETIME)),
             events: Outbox::new().map_err(|error| internal(error.to_string()))?,
             queries: Queries::starting_at(u32::from_ne_bytes(seed)),
-            registry: Registry::default(),
+            registry: Registry::new(sip.regulars()),
             recordings: Recordings::default(),
             streams: Streams::default(),
             manners: Manners::default(),

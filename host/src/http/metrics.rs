@@ -105,6 +105,12 @@ impl Page {
         ];
         let counts = counts.map(|(outcome, count)| ([("outcome", outcome)], count));
         series.counter("sip_messages", "SIP messages by what became of them", counts)?;
+        let unanswered = self.0.unanswered.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        let help = "SIP messages that got no answer, and were often not read, by reason";
+        series.counter("sip_unanswered", help, unanswered)?;
+        let closed = self.0.closed.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        let help = "SIP connections that were closed or not let in, by reason";
+        series.counter("sip_connections_closed", help, closed)?;
         let drops = self.0.kernel_drops.map(|drops| ([], drops));
         series.counter("sip_kernel_drops", "Datagrams that the kernel threw away", drops)
     }

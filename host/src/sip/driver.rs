@@ -13,12 +13,13 @@ use tracing::debug;
 use super::{
     Error, Incoming,
     core::{
-        ClientId, Endpoint, Event, Full, Message, Method, ParseError, Peer, Request, Response, Transmit,
-        Transport, endpoint::unavailable, framing::Framed, pieces::Pieces, validate,
+        ClientId, Endpoint, Event, Full, Message, Method, ParseError, Peer, Request, Response, ServerId,
+        Transmit, Transport, endpoint::unavailable, framing::Framed, ledger::Fee, pieces::Pieces, validate,
     },
     counters::{Counters, count},
+    gate::Gate,
     handle::{Command, Told},
-    tcp::{Connections, Report},
+    tcp::{Connections, End, Report},
     udp::Socket,
     waiting::Waiting,
 };
@@ -26,6 +27,7 @@ use super::{
 /// Runs the core; to be spawned. Nothing is sent or received but by this.
 #[derive(Debug)]
 pub struct Driver {
+    gate: Gate,
     endpoint: Endpoint,
     pieces: Pieces,
     udp: Option<Socket>,
@@ -40,13 +42,13 @@ pub struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        endpoint: Endpoint,
+        (gate, endpoint): (Gate, Endpoint),
         (udp, tcp): (Option<Socket>, Connections),
         (commands, incoming): (mpsc::Receiver<Command>, mpsc::Sender<Incoming>),
         counters: Arc<Counters>,
     ) -> Self {
         let (pieces, waiting, outbox) = (Pieces::default(), Waiting::default(), Vec::with_capacity(BATCH));
-        Self { endpoint, pieces, udp, tcp, commands, incoming, waiting, outbox, counters }
+        Self { gate, endpoint, pieces, udp, tcp, commands, incoming, waiting, outbox, counters }
     }
 
     /// Runs until `shutdown` or until the last [`Sip`](super::Sip) is gone. Then every connection
@@ -58,7 +60,7 @@ impl Driver {
         loop {
             self.drain();
             self.flush();
-            self.counters.publish(self.endpoint.counts());
+            self.publish();
             let timeouts = [self.endpoint.poll_timeout(), self.pieces.poll_timeout()];
             let timeout = timeouts.into_iter().flatten().min().map(Instant::from_std);
             if let Some(timeout) = timeout.filter(|timeout| *timeout != alarm.deadline()) {
@@ -67,7 +69,7 @@ impl Driver {
             tokio::select! {
                 () = &mut shutdown => return,
                 ready = readable(self.udp.as_ref()) => self.receive(ready),
-                report = self.tcp.next() => self.hear(report),
+                report = self.tcp.next(&self.gate) => self.hear(report),
                 taken = self.commands.recv_many(&mut commands, BATCH) => match taken {
                     0 => return,
                     _ => commands.drain(..).for_each(|command| self.obey(command)),
@@ -75,6 +77,13 @@ impl Driver {
                 () = &mut alarm, if timeout.is_some() => self.wake(),
             }
         }
+    }
+
+    /// Hands on what the core has counted.
+    fn publish(&self) {
+        let counts = self.endpoint.counts();
+        self.gate.publish(counts.withheld);
+        self.counters.publish(counts);
     }
 
     /// Sends and tells what the core has to say, until it has no more.
@@ -104,7 +113,11 @@ impl Driver {
         for index in 0..count {
             let Some(socket) = &mut self.udp else { return };
             let (peer, bytes) = socket.datagram(index);
-            self.pieces.handle_datagram(now(), peer, bytes);
+            let now = now();
+            if !self.gate.hears(now, peer) {
+                continue;
+            }
+            self.pieces.handle_datagram(now, peer, bytes);
             self.take_framed();
             self.drain();
         }
@@ -124,13 +137,15 @@ impl Driver {
 
     fn hear(&mut self, report: Report) {
         match report {
-            Report::Closed(peer, refused) => {
-                if let Some(error) = refused {
+            Report::Closed(peer, end) => {
+                if let End::Refused(error) = end {
                     self.refuse(peer, &error);
+                    self.gate.oversized(&error);
                 }
                 self.endpoint.handle_transport_error(now(), peer);
             }
-            Report::Said(peer, framed) => self.take(peer, framed),
+            Report::Said(peer, framed) if self.gate.hears(now(), peer) => self.take(peer, framed),
+            Report::Said(peer, _) => self.tcp.close(peer),
         }
     }
 
@@ -142,7 +157,7 @@ impl Driver {
                 self.refuse(peer, &error);
                 if let Some(mut reply) = error.reply {
                     reply.note_source(peer.remote);
-                    self.send(Transmit { peer, bytes: Bytes::from(reply.to_bytes()) });
+                    self.reply(peer, &reply);
                 }
             }
         }
@@ -156,21 +171,49 @@ impl Driver {
             Message::Request(request) => validate::request(request).err(),
             Message::Response(response) => validate::response(response).err(),
         };
-        let Some(flaw) = flaw else {
-            return self.endpoint.handle_message(now(), peer, message);
-        };
+        let Some(flaw) = flaw else { return self.serve(peer, message) };
         count(&self.counters.invalid, 1);
+        self.gate.charge(now(), peer, Fee::Mistake);
         debug!(%peer, %flaw, "a message cannot be served");
         if let Message::Request(mut request) = message
             && request.method != Method::Ack
         {
             request.note_source(peer.remote);
-            self.send(Transmit { peer, bytes: Bytes::from(flaw.respond(&request).to_bytes()) });
+            self.reply(peer, &flaw.respond(&request));
         }
     }
 
-    fn refuse(&self, peer: Peer, error: &ParseError) {
+    /// Hands a message to the core, and charges for one that leads nowhere.
+    fn serve(&mut self, peer: Peer, message: Message) {
+        let now = now();
+        if let Message::Request(request) = &message
+            && !self.gate.answers(now, peer, request)
+        {
+            return;
+        }
+        let before = self.endpoint.counts();
+        self.endpoint.handle_message(now, peer, message);
+        let after = self.endpoint.counts();
+        if after.stray > before.stray {
+            self.gate.charge(now, peer, Fee::Mistake);
+        } else if after.absorbed > before.absorbed {
+            self.gate.charge(now, peer, Fee::Challenge);
+        }
+    }
+
+    /// Answers without a transaction.
+    fn reply(&mut self, peer: Peer, response: &Response) {
+        let bytes = Bytes::from(response.to_bytes());
+        if response.is_modest(peer, bytes.len()) {
+            self.send(Transmit { peer, bytes });
+        } else {
+            self.gate.withhold();
+        }
+    }
+
+    fn refuse(&mut self, peer: Peer, error: &ParseError) {
         count(&self.counters.malformed, 1);
+        self.gate.charge(now(), peer, Fee::Mistake);
         debug!(%peer, %error, "a message cannot be read");
     }
 
@@ -199,16 +242,22 @@ impl Driver {
                 Ok(id) => self.waiting.for_request(id, answer),
                 Err(Full) => drop(answer.send(Err(Error::Busy))),
             },
-            Command::Respond(id, response) => {
-                // False: the sender has its answer, or has given up.
-                self.endpoint.respond(now(), id, &response);
-            }
+            Command::Ignore(id) => self.endpoint.forget(id),
+            Command::Respond(id, response) => self.respond(id, &response),
             Command::Send(peer, request) => self.endpoint.send(peer, request),
             Command::Stamp { peer, request, stamped } => {
                 // Whoever asked may be gone.
                 let _ = stamped.send(self.endpoint.stamp(peer, request));
             }
         }
+    }
+
+    fn respond(&mut self, id: ServerId, response: &Response) {
+        let now = now();
+        // None: the sender has its answer, or has given up.
+        let Some(peer) = self.endpoint.asker(id) else { return };
+        self.gate.settle(now, peer, response);
+        self.endpoint.respond(now, id, response);
     }
 
     fn invite(

@@ -8,6 +8,8 @@ use super::{
     Error,
     core::{ClientId, Dialog, Peer, Request, Response, ServerId},
     counters::Counters,
+    drops::Drops,
+    regulars::Regulars,
     udp,
 };
 
@@ -18,6 +20,8 @@ pub struct Sip {
     commands: mpsc::Sender<Command>,
     here: Arc<Here>,
     counters: Arc<Counters>,
+    regulars: Arc<Regulars>,
+    drops: Arc<Drops>,
 }
 
 /// What is known of our own end.
@@ -36,6 +40,8 @@ pub(super) enum Command {
     Abandon(ClientId, Option<(Peer, Response)>),
     Acknowledge(ClientId, Request),
     Cancel(ClientId),
+    /// A request is to get no answer.
+    Ignore(ServerId),
     Invite {
         peer: Peer,
         request: Request,
@@ -85,8 +91,13 @@ pub struct Invite {
 }
 
 impl Sip {
-    pub(super) fn new(commands: mpsc::Sender<Command>, here: Here, counters: Arc<Counters>) -> Self {
-        Self { commands, here: Arc::new(here), counters }
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        here: Here,
+        counters: Arc<Counters>,
+        (regulars, drops): (Arc<Regulars>, Arc<Drops>),
+    ) -> Self {
+        Self { commands, here: Arc::new(here), counters, regulars, drops }
     }
 
     /// Sends a request other than INVITE and waits for its final answer, 200 to 699. Via,
@@ -125,6 +136,11 @@ impl Sip {
         self.tell(Command::Respond(id, response)).await
     }
 
+    /// Leaves a request without an answer. When it comes again, it is a new one.
+    pub async fn ignore(&self, id: ServerId) -> Result<(), Error> {
+        self.tell(Command::Ignore(id)).await
+    }
+
     /// `host[:port]` at which `peer` reaches us, for Contact.
     pub fn address(&self, peer: &Peer) -> String {
         self.here.advertise.clone().unwrap_or_else(|| peer.local.to_string())
@@ -143,6 +159,16 @@ impl Sip {
     /// What the door has seen.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What got no answer, by reason.
+    pub fn drops(&self) -> &Drops {
+        &self.drops
+    }
+
+    /// Who has registered; to be kept up to date.
+    pub fn regulars(&self) -> Arc<Regulars> {
+        Arc::clone(&self.regulars)
     }
 
     /// Datagrams that the kernel has thrown away because its buffer was full; none where it does

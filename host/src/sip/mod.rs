@@ -2,15 +2,18 @@
 //!
 //! [`bind`] opens the sockets and returns three things: [`Sip`], the handle with which the gateway
 //! asks and answers; the queue of [`Incoming`], what devices ask; and [`Driver`], to be spawned.
-//! A datagram goes from `udp` to `driver`, through [`core`], into that queue; the answer comes
+//! A datagram goes from `udp` to `driver`, past `gate`, through [`core`], into that queue; the answer comes
 //! back through `handle` and goes out the same way. `tcp` does for connections what `udp` does for
 //! datagrams.
 
 pub mod core;
 mod counters;
 mod driver;
+mod drops;
+mod gate;
 mod handle;
 mod inbox;
+mod regulars;
 mod tcp;
 mod udp;
 mod waiting;
@@ -20,17 +23,20 @@ mod tests;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use self::{
-    core::{Endpoint, Peer, Request, Response, ServerId},
+    core::{Endpoint, Peer, Request, Response, ServerId, ledger, strangers::Strangers},
+    gate::Gate,
     tcp::Connections,
     udp::Socket,
 };
 pub use self::{
     counters::{Counters, Snapshot},
     driver::Driver,
+    drops::{Drops, Ending, Reason},
     handle::{Answer, Invite, Sip},
+    regulars::Regulars,
 };
 
 /// Where to listen, what to say of ourselves, and how much to hold. Every default works.
@@ -53,8 +59,18 @@ pub struct Config {
     pub max_answered: usize,
     /// Most connections; beyond that a new one is closed at once.
     pub max_connections: usize,
+    /// Most of them from one address.
+    pub max_connections_per_source: usize,
     /// How long a connection may stay without a whole message or a keep-alive.
     pub idle_timeout: Duration,
+    /// How long one message may take to come over a connection.
+    pub message_timeout: Duration,
+    /// How long a device may leave one message unread.
+    pub write_timeout: Duration,
+    /// How much is borne of one source.
+    pub limits: ledger::Limits,
+    /// Who gets no answer.
+    pub strangers: Strangers,
 }
 
 impl Default for Config {
@@ -69,7 +85,12 @@ impl Default for Config {
             max_pending: core.max_pending,
             max_answered: core.max_answered,
             max_connections: 100_000,
+            max_connections_per_source: 16_384,
             idle_timeout: Duration::from_secs(600),
+            message_timeout: Duration::from_secs(32),
+            write_timeout: Duration::from_secs(10),
+            limits: ledger::Limits::default(),
+            strangers: Strangers::default(),
         }
     }
 }
@@ -147,10 +168,11 @@ pub enum Error {
 pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), Error> {
     let failed = |address| move |source| Error::Bind { address, source };
     let udp = config.udp.map(|address| Socket::bind(address).map_err(failed(address))).transpose()?;
-    let limits = tcp::Limits { connections: config.max_connections, idle: config.idle_timeout };
+    let shared = (Arc::<Regulars>::default(), Arc::<Drops>::default());
+    let (limits, drops) = (tcp_limits(&config), Arc::clone(&shared.1));
     let tcp = match config.tcp {
-        Some(address) => Connections::bind(address, limits).map_err(failed(address))?,
-        None => Connections::none(limits),
+        Some(address) => Connections::bind(address, limits, drops).map_err(failed(address))?,
+        None => Connections::none(limits, drops),
     };
     let endpoint = Endpoint::new(core::Config {
         advertise: config.advertise.clone(),
@@ -167,8 +189,19 @@ pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), E
         udp_inode: udp.as_ref().and_then(Socket::inode),
         advertise: config.advertise,
     };
-    let sip = Sip::new(commands, here, Arc::clone(&counters));
-    Ok((sip, incoming, Driver::new(endpoint, (udp, tcp), (to_do, to_gateway), counters)))
+    let gate = Gate::new(Instant::now().into_std(), config.limits, config.strangers, shared.clone());
+    let sip = Sip::new(commands, here, Arc::clone(&counters), shared);
+    Ok((sip, incoming, Driver::new((gate, endpoint), (udp, tcp), (to_do, to_gateway), counters)))
+}
+
+fn tcp_limits(config: &Config) -> tcp::Limits {
+    tcp::Limits {
+        connections: config.max_connections,
+        per_source: config.max_connections_per_source,
+        idle: config.idle_timeout,
+        message: config.message_timeout,
+        write: config.write_timeout,
+    }
 }
 
 /// Most commands that wait for the driver; beyond that callers wait.

@@ -1,6 +1,12 @@
 //! Connections. Devices open them; we answer and ask on the one that a device opened.
 
-use std::{collections::HashMap, io, net::SocketAddr, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -9,15 +15,19 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     task::JoinSet,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use super::core::{
-    ConnectionId, ParseError, Peer, Transport,
-    framing::{Framed, StreamDecoder},
+use super::{
+    core::{
+        ConnectionId, ParseError, Peer, Transport,
+        framing::{Framed, StreamDecoder},
+    },
+    drops::{Drops, Ending},
+    gate::Gate,
 };
 
 /// How much to bear.
@@ -25,8 +35,14 @@ use super::core::{
 pub(super) struct Limits {
     /// Most connections.
     pub(super) connections: usize,
+    /// Most of them from one address.
+    pub(super) per_source: usize,
     /// How long one may stay without a whole message or a keep-alive.
     pub(super) idle: Duration,
+    /// How long a message may take to come, the first one from the beginning of the connection.
+    pub(super) message: Duration,
+    /// How long a device may leave one message unread.
+    pub(super) write: Duration,
 }
 
 /// All connections, and the listener that they come from. Each has a task, which ends with it or
@@ -35,9 +51,16 @@ pub(super) struct Limits {
 pub(super) struct Connections {
     listener: Option<TcpListener>,
     limits: Limits,
+    drops: Arc<Drops>,
     last: u64,
     open: HashMap<ConnectionId, (Peer, mpsc::Sender<Bytes>)>,
+    /// How many there are from each address.
+    sources: HashMap<IpAddr, usize>,
+    /// How many there are, those that are about to end among them.
+    held: usize,
     tasks: JoinSet<()>,
+    /// Until then nobody is let in: the system has no file descriptors left.
+    pause: Option<Instant>,
     reporter: mpsc::Sender<Report>,
     reports: mpsc::Receiver<Report>,
 }
@@ -45,25 +68,37 @@ pub(super) struct Connections {
 /// What a connection has to say.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// It is gone; perhaps because of what it said, which has been answered.
-    Closed(Peer, Option<ParseError>),
+    /// It is gone, and why.
+    Closed(Peer, End),
     /// It has said something.
     Said(Peer, Framed),
 }
 
+/// Why a connection is gone.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It ended itself, or broke.
+    Gone,
+    /// What it said cannot be cut into messages; that has been answered.
+    Refused(ParseError),
+    /// It was too slow.
+    Slow(Ending),
+}
+
 impl Connections {
     /// Opens a listener.
-    pub(super) fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, limits: Limits, drops: Arc<Drops>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: Some(TcpListener::from_std(listener)?), ..Self::none(limits) })
+        Ok(Self { listener: Some(TcpListener::from_std(listener)?), ..Self::none(limits, drops) })
     }
 
     /// No listener, and so never a connection.
-    pub(super) fn none(limits: Limits) -> Self {
+    pub(super) fn none(limits: Limits, drops: Arc<Drops>) -> Self {
         let (reporter, reports) = mpsc::channel(REPORTS);
-        let (open, tasks) = (HashMap::new(), JoinSet::new());
-        Self { listener: None, limits, last: 0, open, tasks, reporter, reports }
+        let (open, sources, tasks) = (HashMap::new(), HashMap::new(), JoinSet::new());
+        let (last, held, pause) = (0, 0, None);
+        Self { listener: None, limits, drops, last, open, sources, held, tasks, pause, reporter, reports }
     }
 
     /// Where it listens.
@@ -71,26 +106,61 @@ impl Connections {
         self.listener.as_ref()?.local_addr().ok()
     }
 
-    /// Waits for the next report and takes in new connections meanwhile. Nothing is lost when the
-    /// wait is given up.
-    pub(super) async fn next(&mut self) -> Report {
+    /// Waits for the next report and takes in new connections meanwhile, as `gate` lets them. Nothing is lost when
+    /// the wait is given up.
+    pub(super) async fn next(&mut self, gate: &Gate) -> Report {
         loop {
             tokio::select! {
                 // `self` holds a sender: the channel never closes.
                 Some(report) = self.reports.recv() => {
-                    if let Report::Closed(Peer { transport: Transport::Tcp(id), .. }, _) = report {
-                        self.open.remove(&id);
+                    if let Report::Closed(peer, end) = &report {
+                        self.forget(*peer, end);
                     }
                     return report;
                 }
-                accepted = accept(self.listener.as_ref()) => match accepted {
-                    Ok((stream, remote)) => self.admit(stream, remote),
-                    Err(error) => {
-                        warn!(%error, "cannot accept a connection");
-                        sleep(ACCEPT_PAUSE).await;
+                accepted = accept(self.listener.as_ref(), self.pause) => match accepted {
+                    Ok((stream, remote)) => {
+                        if self.pause.take().is_some() {
+                            info!("connections are accepted again");
+                        }
+                        self.admit(stream, remote, gate);
                     }
+                    Err(error) => self.rest(&error),
                 },
             }
+        }
+    }
+
+    /// Lets nobody in for a moment. The pause is kept here and not slept through: whoever waits for `next` gives up
+    /// waiting with each datagram, and without it would ask again at once, for ever.
+    fn rest(&mut self, error: &io::Error) {
+        self.drops.end(Ending::Accept);
+        if self.pause.is_none() {
+            warn!(%error, "cannot accept connections; those that are open go on");
+        }
+        self.pause = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+
+    fn forget(&mut self, peer: Peer, end: &End) {
+        if let End::Slow(ending) = end {
+            self.drops.end(*ending);
+        }
+        if let Transport::Tcp(id) = peer.transport {
+            self.open.remove(&id);
+        }
+        if let Entry::Occupied(mut count) = self.sources.entry(peer.remote.ip()) {
+            self.held -= 1;
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    /// Closes the connection of `peer`. It is reported as any other end.
+    pub(super) fn close(&mut self, peer: Peer) {
+        if let Transport::Tcp(id) = peer.transport {
+            self.open.remove(&id);
         }
     }
 
@@ -101,30 +171,49 @@ impl Connections {
         let Some((_, queue)) = self.open.get(&id).filter(|(peer, _)| peer.remote == remote) else {
             return false;
         };
-        let sent = queue.try_send(bytes).is_ok();
-        if !sent {
+        let sent = queue.try_send(bytes);
+        if sent.is_err() {
             self.open.remove(&id);
         }
-        sent
+        if matches!(sent, Err(TrySendError::Full(_))) {
+            self.drops.end(Ending::Unread);
+        }
+        sent.is_ok()
     }
 
-    fn admit(&mut self, stream: TcpStream, remote: SocketAddr) {
+    fn admit(&mut self, stream: TcpStream, remote: SocketAddr, gate: &Gate) {
         while self.tasks.try_join_next().is_some() {}
         let Ok(local) = stream.local_addr() else { return };
-        if self.open.len() >= self.limits.connections {
-            debug!(peer = %remote, "too many connections: closed");
+        let peer = Peer::tcp(ConnectionId(self.last + 1), remote, local);
+        if !gate.hears(Instant::now().into_std(), peer) {
             return;
         }
+        let of_source = self.sources.get(&remote.ip()).copied().unwrap_or_default();
+        let full = [
+            (self.held >= self.limits.connections, Ending::Total),
+            (of_source >= self.limits.per_source, Ending::Source),
+        ];
+        if let Some((_, ending)) = full.into_iter().find(|(full, _)| *full) {
+            debug!(peer = %remote, ?ending, "too many connections: closed");
+            return self.drops.end(ending);
+        }
         self.last += 1;
-        let id = ConnectionId(self.last);
-        let peer = Peer::tcp(id, remote, local);
         let (queue, to_send) = mpsc::channel(QUEUE);
-        self.open.insert(id, (peer, queue));
-        self.tasks.spawn(serve(stream, peer, to_send, self.reporter.clone(), self.limits.idle));
+        self.open.insert(ConnectionId(self.last), (peer, queue));
+        self.sources.insert(remote.ip(), of_source + 1);
+        self.held += 1;
+        self.tasks.spawn(serve(stream, peer, to_send, self.reporter.clone(), self.limits));
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+/// The next connection, not before the end of `pause`.
+async fn accept(
+    listener: Option<&TcpListener>,
+    pause: Option<Instant>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    if let Some(pause) = pause {
+        sleep_until(pause).await;
+    }
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -137,51 +226,92 @@ async fn serve(
     peer: Peer,
     queue: mpsc::Receiver<Bytes>,
     reports: mpsc::Sender<Report>,
-    idle: Duration,
+    limits: Limits,
 ) {
     let _ = stream.set_nodelay(true); // Slower without, but no less right.
     let (reader, mut writer) = stream.split();
-    let refused = tokio::select! {
-        refused = read(reader, peer, &reports, idle) => refused,
-        () = write(&mut writer, queue) => None,
+    let end = tokio::select! {
+        end = read(reader, peer, &reports, limits) => end,
+        end = write(&mut writer, queue, limits.write) => end,
     };
-    if let Some(reply) = refused.as_ref().and_then(|error| error.reply.as_ref()) {
-        let _ = timeout(WRITE_TIMEOUT, writer.write_all(&reply.to_bytes())).await; // It ends in any case.
+    if let End::Refused(ParseError { reply: Some(reply), .. }) = &end {
+        let _ = timeout(limits.write, writer.write_all(&reply.to_bytes())).await; // It ends in any case.
     }
-    let _ = reports.send(Report::Closed(peer, refused)).await; // Nobody listens: we are shut down.
+    let _ = reports.send(Report::Closed(peer, end)).await; // Nobody listens: we are shut down.
 }
 
 /// Reads until the connection ends, falls silent or says what cannot be framed.
-async fn read(
-    reader: ReadHalf<'_>,
-    peer: Peer,
-    reports: &mpsc::Sender<Report>,
-    idle: Duration,
-) -> Option<ParseError> {
+async fn read(reader: ReadHalf<'_>, peer: Peer, reports: &mpsc::Sender<Report>, limits: Limits) -> End {
     let mut decoder = StreamDecoder::new();
-    let mut deadline = Instant::now() + FIRST_MESSAGE;
-    let mut known = false;
+    let mut pace = Pace::new(limits);
     loop {
-        timeout_at(deadline, reader.readable()).await.ok()?.ok()?;
-        match take(&reader, &mut decoder) {
-            Ok(0) => return None,
+        let Ok(ready) = timeout_at(pace.deadline(), reader.readable()).await else {
+            return End::Slow(pace.ending());
+        };
+        match ready.and_then(|()| take(&reader, &mut decoder)) {
+            Ok(0) => return End::Gone,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(_) => return None,
+            Err(_) => return End::Gone,
         }
-        // Keep-alives count once there was a message; the beginning of a message does not.
-        let mut alive = known && decoder.is_idle();
+        let mut whole = false;
         loop {
             match decoder.next_message() {
-                Ok(Some(framed)) => reports.send(Report::Said(peer, framed)).await.ok()?,
+                Ok(Some(framed)) => {
+                    if reports.send(Report::Said(peer, framed)).await.is_err() {
+                        return End::Gone;
+                    }
+                    whole = true;
+                }
                 Ok(None) => break,
-                Err(error) => return Some(error),
+                Err(error) => return End::Refused(error),
             }
-            (known, alive) = (true, true);
         }
-        if alive {
-            deadline = Instant::now() + idle;
+        pace.step(whole, decoder.is_idle());
+    }
+}
+
+/// How long a connection may take for what comes next.
+#[derive(Debug)]
+struct Pace {
+    limits: Limits,
+    /// By then there must be a whole message or a keep-alive.
+    alive: Instant,
+    /// By then the message that has begun must be whole; none where none has.
+    whole: Option<Instant>,
+    /// Whether there was a whole message.
+    known: bool,
+}
+
+impl Pace {
+    fn new(limits: Limits) -> Self {
+        Self { limits, alive: Instant::now() + limits.message, whole: None, known: false }
+    }
+
+    /// Something has come: whether whole messages, and whether nothing of a further one.
+    fn step(&mut self, whole: bool, idle: bool) {
+        let now = Instant::now();
+        self.known |= whole;
+        // Keep-alives count once there was a message; the beginning of a message does not.
+        if whole || self.known && idle {
+            self.alive = now + self.limits.idle;
         }
+        if whole || idle {
+            self.whole = None;
+        }
+        if !idle {
+            // Who sends a byte now and then is as slow as who sends none.
+            self.whole.get_or_insert(now + self.limits.message);
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.whole.map_or(self.alive, |whole| whole.min(self.alive))
+    }
+
+    /// What the connection was too slow with.
+    fn ending(&self) -> Ending {
+        if self.whole.is_some() { Ending::Partial } else { Ending::Idle }
     }
 }
 
@@ -195,19 +325,17 @@ fn take(reader: &ReadHalf<'_>, decoder: &mut StreamDecoder) -> io::Result<usize>
 }
 
 /// Writes until there is nothing more to come, or the device does not read.
-async fn write(writer: &mut WriteHalf<'_>, mut queue: mpsc::Receiver<Bytes>) {
+async fn write(writer: &mut WriteHalf<'_>, mut queue: mpsc::Receiver<Bytes>, patience: Duration) -> End {
     while let Some(bytes) = queue.recv().await {
-        match timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await {
+        match timeout(patience, writer.write_all(&bytes)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(_)) => return End::Gone,
+            Err(_) => return End::Slow(Ending::Unread),
         }
     }
+    End::Gone
 }
 
-/// How long a new connection may take to say something that makes sense.
-const FIRST_MESSAGE: Duration = Duration::from_secs(32);
-/// How long a device may leave one message unread.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Messages that may wait for one connection.

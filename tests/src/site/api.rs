@@ -89,7 +89,25 @@ impl Api {
     /// # Errors
     /// As for [`get`](Self::get).
     pub async fn delete(&self, path: &str) -> anyhow::Result<Reply> {
-        self.signed(Method::DELETE, path, &[]).await
+        self.delete_of(path, &[]).await
+    }
+
+    /// A signed call that takes away some of what is at a path.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn delete_of(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Reply> {
+        self.signed(Method::DELETE, path, query).await
+    }
+
+    /// One number of `/metrics`, by its name and labels as they stand there.
+    ///
+    /// # Errors
+    /// When there is no such number.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+        let page = self.client.get(format!("{}/metrics", self.base)).send().await?.text().await?;
+        let number = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(number.with_context(|| format!("no {name} in {page}"))?.parse()?)
     }
 
     /// A call as it is.

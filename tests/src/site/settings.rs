@@ -36,6 +36,10 @@ pub struct Settings {
     pub backlog_max: u32,
     /// Another URL for `devices.active`.
     pub devices_active: Option<String>,
+    /// `sip.expires_min_secs`.
+    pub expires_min_secs: u32,
+    /// Whether those who have not registered are answered whatever they ask; else `[sip.strangers]` is as it comes.
+    pub answer_strangers: bool,
     /// More lines of `[media]`.
     pub media: String,
     /// Whole sections, appended.
@@ -74,6 +78,8 @@ impl Settings {
             notify: String::new(),
             backlog_max: 10_000,
             devices_active: None,
+            expires_min_secs: 60,
+            answer_strangers: false,
             media: String::new(),
             extra: String::new(),
             zlm_api: zlm.url(),
@@ -86,6 +92,8 @@ impl Settings {
     pub fn to_toml(&self, folder: &Path) -> String {
         let Self { mode, secret, udp, tcp, http, notify, media, extra, zlm_api, zlm_secret, zlm_rtp, .. } =
             self;
+        let strangers =
+            if self.answer_strangers { "[sip.strangers]\nmethods = []\nodd_ids = false\n" } else { "" };
         let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
         // Shared by all sites, beside the components: compiling them takes longer than most tests.
@@ -95,6 +103,7 @@ impl Settings {
              [platform]\nadopt_channels = {}\ntimezone = \"{}\"\n\
              [sip]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\ninvite_timeout_secs = {}\nkeepalive_interval_secs = {}\n\
              keepalive_misses = {}\nquery_delay_ms = 10\nfiles_timeout_secs = {}\n\
+             expires_min_secs = {}\n{strangers}\
              [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n\
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
@@ -111,6 +120,7 @@ impl Settings {
             self.keepalive_interval_secs,
             self.keepalive_misses,
             self.files_timeout_secs,
+            self.expires_min_secs,
             self.mask_pwd,
             self.rtp_ports,
             self.rtp_transport,

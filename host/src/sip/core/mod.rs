@@ -5,7 +5,7 @@
 //! say which bytes are one and which one can be served; `pieces` puts together what came in several
 //! datagrams. `endpoint` owns the transactions: `client`
 //! ours, `server` the peers', each with its machine; `names` finds the one that a message belongs
-//! to, `timer` says what happens next. `dialog`, `digest` and `nonce` are values for the user.
+//! to, `timer` says what happens next. `ledger` and `strangers` say whom not to hear or answer. `dialog`, `digest` and `nonce` are values for the user.
 
 mod client;
 pub mod dialog;
@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod fields;
 pub mod framing;
 pub mod headers;
+pub mod ledger;
 pub mod message;
 mod names;
 pub mod nonce;
@@ -22,6 +23,7 @@ mod parse;
 pub mod peer;
 pub mod pieces;
 mod server;
+pub mod strangers;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -72,6 +72,17 @@ impl Door {
         (request, peer)
     }
 
+    /// Waits until a connection was closed for that reason so often.
+    async fn closed(&self, reason: &str, times: u64) {
+        let count = || self.sip.drops().connections().into_iter().find(|(name, _)| *name == reason);
+        let reached = async {
+            while count() != Some((reason, times)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{reason}: {:?}", count()));
+    }
+
     fn counters(&self) -> Snapshot {
         self.sip.counters().snapshot()
     }

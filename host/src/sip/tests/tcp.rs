@@ -90,6 +90,87 @@ async fn a_silent_connection_is_closed() {
     caller.send(&from_device(Method::Register, 1)).await;
     door.next_request().await;
     assert_eq!(caller.next().await, None);
+    door.closed("idle", 1).await;
+}
+
+/// Who sends a byte now and then would hold a connection for ever.
+#[tokio::test]
+async fn a_message_that_does_not_come_to_an_end_is_not_waited_for() {
+    let mut door = Door::open(Config { message_timeout: Duration::from_millis(200), ..config() });
+    let mut caller = Caller::new(door.tcp()).await;
+    caller.send(&from_device(Method::Register, 1)).await;
+    door.serve(200).await;
+    caller.next_status().await;
+    let mut sent = 0;
+    for byte in from_device(Method::Register, 2).into_iter().cycle() {
+        if caller.stream.write_all(&[byte]).await.is_err() || caller.stream.try_read(&mut [0; 1]).is_ok() {
+            break;
+        }
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(sent < from_device(Method::Register, 2).len(), "it is cut off in the middle");
+    door.closed("partial", 1).await;
+}
+
+#[tokio::test]
+async fn a_device_that_reads_nothing_is_let_go() {
+    let mut door = Door::open(Config { write_timeout: Duration::from_millis(100), ..config() });
+    let mut caller = Caller::new(door.tcp()).await;
+    caller.send(&from_device(Method::Register, 1)).await;
+    let (_, peer) = door.serve(200).await;
+    caller.next_status().await;
+    let long = to_device(Method::Message, 1).with_body("text/plain", vec![b'x'; 60_000]);
+    let closed = door.closed("unread", 1);
+    let sending = async {
+        loop {
+            door.sip.send(peer, long.clone()).await.expect("it runs");
+        }
+    };
+    tokio::select! {
+        () = closed => {}
+        () = sending => {}
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_message_may_have_ends_the_connection() {
+    let door = Door::open(config());
+    let mut caller = Caller::new(door.tcp()).await;
+    let long = String::from_utf8(from_device(Method::Message, 1)).expect("ASCII");
+    caller.send(long.replace("Content-Length: 0", "Content-Length: 70000").as_bytes()).await;
+    assert_eq!(caller.next_status().await, (513, 1));
+    assert_eq!(caller.next().await, None);
+    door.closed("oversized", 1).await;
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_connections() {
+    let mut door = Door::open(Config { max_connections_per_source: 2, ..config() });
+    let (mut first, _second) = (Caller::new(door.tcp()).await, Caller::new(door.tcp()).await);
+    first.send(&from_device(Method::Register, 1)).await;
+    let (_, peer) = door.serve(200).await;
+    first.next_status().await;
+    assert_eq!(Caller::new(door.tcp()).await.next().await, None);
+    door.closed("source", 1).await;
+    let elsewhere = tokio::net::TcpSocket::new_v4().expect("a socket");
+    elsewhere.bind(([127, 0, 0, 2], 0).into()).expect("loopback has many addresses");
+    let stream = elsewhere.connect(door.tcp()).await.expect("it listens");
+    let mut other = Caller { stream, decoder: framing::StreamDecoder::new() };
+    other.send(&from_device(Method::Register, 2)).await;
+    door.serve(200).await;
+    assert_eq!(other.next_status().await, (200, 2));
+
+    let hang_up = async {
+        first.next().await;
+        drop(first);
+    };
+    let (gone, ()) = tokio::join!(door.sip.request(peer, to_device(Method::Options, 1)), hang_up);
+    assert!(matches!(gone, Err(Error::Unreachable)));
+    let mut third = Caller::new(door.tcp()).await;
+    third.send(&from_device(Method::Register, 3)).await;
+    door.serve(200).await;
+    assert_eq!(third.next_status().await, (200, 3), "its place is given on");
 }
 
 #[tokio::test]
