@@ -3,6 +3,7 @@
 mod account;
 mod approval;
 mod archive;
+mod bans;
 mod binary;
 mod catalog;
 mod cleanup;

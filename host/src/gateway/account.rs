@@ -43,6 +43,7 @@ impl Gateway {
         let row = self.0.store.update_user(id, name, pwd.clone().map(Password)).await?;
         if let Some(pwd) = pwd {
             self.0.registry.know(device(id)?, Credential::new(pwd));
+            self.lift_bans(Some(id), None)?;
         }
         self.shown(&row).await
     }

@@ -32,9 +32,11 @@ impl Gateway {
             match item {
                 Incoming::Request { id, request, peer } => {
                     let work = Box::pin(async move {
-                        let response = gateway.answer(&request, peer).await;
-                        // It fails only when SIP is shut down, and then nobody is left to answer.
-                        let _ = gateway.0.sip.respond(id, response).await;
+                        // They fail only when SIP is shut down, and then nobody is left to answer.
+                        let _ = match gateway.answer(&request, peer).await {
+                            Some(response) => gateway.0.sip.respond(id, response).await,
+                            None => gateway.0.sip.ignore(id).await,
+                        };
                     });
                     if let Some(unfinished) = begin(work) {
                         self.in_background(unfinished);
@@ -48,16 +50,17 @@ impl Gateway {
         }
     }
 
-    async fn answer(&self, request: &Request, peer: Peer) -> Response {
+    /// What a request is answered; none for one that gets silence.
+    async fn answer(&self, request: &Request, peer: Peer) -> Option<Response> {
         let answered = match request.method {
             Method::Bye => self.hung_up(request).await,
             Method::Info => self.info(request).await,
             Method::Message | Method::Notify => self.told(request, peer).await,
             Method::Options => Ok(request.respond(200).with("Allow", ALLOW)),
-            Method::Register => self.register(request, peer).await,
+            Method::Register => self.register(request, peer).await.transpose()?,
             _ => Ok(request.respond(405).with("Allow", ALLOW)),
         };
-        answered.unwrap_or_else(|error| refusal(request, peer, &error))
+        Some(answered.unwrap_or_else(|error| refusal(request, peer, &error)))
     }
 
     /// BYE from the device (RFC 3261 §15.1.2).

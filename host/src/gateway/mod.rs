@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `answer` | what comes in by SIP, one `match` on method and CmdType |
 //! | `register` | REGISTER: policy asked, session kept, 200 after the store |
+//! | `bans` | devices that were wrong too often at a source |
 //! | `registry` | which devices there are and where they can be reached |
 //! | `query` | DeviceInfo and Catalog, asked and gathered |
 //! | `describe` | which devices are asked that, and when |
@@ -35,6 +36,7 @@
 
 mod account;
 mod answer;
+mod bans;
 mod call;
 mod cleanup;
 mod clock;
@@ -79,6 +81,7 @@ use crate::sip::Sip;
 use crate::sip::core::nonce::NonceKeeper;
 use crate::store::{NewEvent, Store};
 
+pub use bans::BanShown;
 pub use cleanup::{SweepFigures, SweepReport};
 pub use close::Stopped;
 pub use error::Error;
@@ -117,6 +120,7 @@ struct Inner {
     sip: Sip,
     store: Store,
     receivers: receivers::Receivers,
+    bans: bans::Bans,
     registry: registry::Registry,
     queries: query::Queries,
     recordings: record::Recordings,

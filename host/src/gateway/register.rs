@@ -19,9 +19,6 @@ use super::{Error, Gateway, clock};
 /// What a device gets that asks for nothing: an hour, as most devices would ask for themselves.
 const DEFAULT_EXPIRES: u32 = 3600;
 
-/// The longest registration that is granted, a day.
-const MAX_EXPIRES: u32 = 86_400;
-
 /// A device's REGISTER and what was read from it.
 struct Attempt<'a> {
     request: &'a Request,
@@ -33,21 +30,42 @@ struct Attempt<'a> {
 }
 
 impl Gateway {
-    pub(super) async fn register(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
+    /// The answer to a REGISTER; none where the device is banned.
+    pub(super) async fn register(&self, request: &Request, peer: Peer) -> Result<Option<Response>, Error> {
         let Some(device) = request.headers.from_user().and_then(|user| DeviceId::parse(user).ok()) else {
-            return Ok(request.respond(400).with_reason("From names no device"));
+            return Ok(Some(request.respond(400).with_reason("From names no device")));
         };
+        if self.is_banned(&device, peer) {
+            return Ok(None);
+        }
+        let limits = &self.0.config.sip;
+        let expires = request.headers.expires().unwrap_or(DEFAULT_EXPIRES).min(limits.expires_max_secs);
+        if (1..limits.expires_min_secs).contains(&expires) {
+            let shortest = limits.expires_min_secs.to_string();
+            return Ok(Some(request.respond(423).with("Min-Expires", shortest)));
+        }
         let credentials = request.headers.authorization();
         let nonce = credentials.as_ref().and_then(|credentials| self.nonce_shown(request, peer, credentials));
-        let state = nonce.as_ref().map(|nonce| self.nonces().judge(Instant::now().into_std(), nonce));
-        let expires = request.headers.expires().unwrap_or(DEFAULT_EXPIRES).min(MAX_EXPIRES);
-        let attempt = Attempt { request, peer, device, nonce, expires };
+        self.judged(Attempt { request, peer, device, nonce, expires }, credentials).await.map(Some)
+    }
+
+    /// Asks the policy, and does what it says.
+    async fn judged(
+        &self,
+        attempt: Attempt<'_>,
+        credentials: Option<Credentials>,
+    ) -> Result<Response, Error> {
+        let Attempt { request, peer, .. } = attempt;
+        let state = attempt.nonce.as_ref().map(|nonce| self.nonces().judge(Instant::now().into_std(), nonce));
         let asked = attempt.for_policy(&self.0.config.platform.region, credentials.zip(state));
         match self.0.plugins.register(&asked, self.0.registry.credential(&attempt.device))? {
             auth::Verdict::Admit => self.admitted(&attempt).await,
             auth::Verdict::Challenge(challenges) => self.challenged(&attempt, &challenges),
             auth::Verdict::Refuse(refusal) => {
                 tracing::info!(device.id = %attempt.device, %peer, status = refusal.status, "registration refused");
+                if asked.digest.is_some_and(|digest| digest.nonce_state == auth::NonceState::Fresh) {
+                    self.note_failure(&attempt.device, peer);
+                }
                 Ok(request.respond(refusal.status).with_reason(refusal.reason))
             }
         }
@@ -101,6 +119,7 @@ impl Gateway {
         if !self.0.registry.admit(device, *peer, called, Instant::now()) {
             return Ok(request.respond(403).with_reason("Deleted"));
         }
+        self.0.bans.succeed(device, peer.remote.ip());
         if admission == Admission::New {
             tracing::info!(device.id = %device, %peer, "device registered");
             self.0.streams.hasten(device, Instant::now());

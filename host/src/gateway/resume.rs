@@ -17,6 +17,7 @@ use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
 use crate::store::User;
 
+use super::bans::Bans;
 use super::cleanup::Sweeps;
 use super::clock::Dates;
 use super::describe::Visits;
@@ -150,6 +151,7 @@ impl Inner {
             nonces: Mutex::new(NonceKeeper::new(Instant::now().into_std(), key, NONCE_LIFETIME)),
             events: Outbox::new().map_err(|error| internal(error.to_string()))?,
             queries: Queries::starting_at(u32::from_ne_bytes(seed)),
+            bans: Bans::new((&config.sip.limits).into()),
             registry: Registry::new(sip.regulars()),
             recordings: Recordings::default(),
             streams: Streams::default(),

@@ -16,7 +16,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    api::{channels, live, playback, plugins, record, users, vendor},
+    api::{bans, channels, live, playback, plugins, record, users, vendor},
     errand::Errands,
     health, hook, metrics,
     reply::Failure,
@@ -48,7 +48,11 @@ fn api() -> OpenApiRouter<Face> {
 
 /// What goes beyond gosip, and is asked for and changed at one path. It carries a sign too.
 fn resources() -> OpenApiRouter<Face> {
-    OpenApiRouter::default().routes(routes!(vendor::show, vendor::choose, vendor::release))
+    OpenApiRouter::default().routes(routes!(bans::list, bans::lift)).routes(routes!(
+        vendor::show,
+        vendor::choose,
+        vendor::release
+    ))
 }
 
 /// What is asked for by the media server, by probes and by readers. No sign; hooks carry a token.
@@ -241,6 +245,8 @@ mod tests {
             }
         }
         insta::assert_snapshot!(lines.join("\n"), @r"
+        delete /bans signed
+        get /bans signed
         get /devices/{id}/delete signed
         get /devices/{id}/files signed
         get /devices/{id}/play signed

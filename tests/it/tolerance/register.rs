@@ -115,7 +115,7 @@ async fn how_long_it_holds_is_read_wherever_it_stands() -> anyhow::Result<()> {
 /// Huawei registers once, and then only keeps alive, also when what it asked for is long over (#861).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_never_refreshes_stays_while_it_keeps_alive() -> anyhow::Result<()> {
-    let site = Site::start().await?;
+    let site = Site::start_with(|settings| settings.expires_min_secs = 1).await?;
     let (issued, device) = site.online(1, |config| config.expires = 1).await?;
     let over = "SELECT CAST(expires_at < unixepoch() AS TEXT) FROM users WHERE deviceid = ?1";
     wait_for(|| async { site.row(over, &issued.device).is_ok_and(|over| over == "1") }).await?;

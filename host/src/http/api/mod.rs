@@ -1,5 +1,6 @@
 //! The API's handlers, a file for each noun. A handler decodes, calls once, replies.
 
+pub(super) mod bans;
 pub(super) mod channels;
 pub(super) mod live;
 pub(super) mod playback;
