@@ -37,6 +37,7 @@ mod receiver;
 mod record;
 mod refuse;
 mod register;
+mod request_id;
 mod restart;
 mod restart_call;
 mod restart_close;

@@ -98,7 +98,7 @@ impl Gateway {
     /// Ends streams even if the caller hangs up meanwhile.
     async fn close_all(&self, streams: Vec<StreamId>, why: &'static str) -> Result<(), Error> {
         let gateway = self.clone();
-        let closing = self.0.tasks.spawn(async move {
+        let closing = self.in_own_task(async move {
             for id in streams {
                 gateway.close(id, why).await;
             }

@@ -42,7 +42,7 @@ impl Gateway {
             return Ok(Stopped::NotThere);
         }
         let gateway = self.clone();
-        let closing = self.0.tasks.spawn(async move { gateway.close(id, "stopped by the caller").await });
+        let closing = self.in_own_task(async move { gateway.close(id, "stopped by the caller").await });
         closing.await.map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Stopped::Closed)
     }

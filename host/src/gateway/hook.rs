@@ -116,7 +116,7 @@ impl Gateway {
     /// A hook wants its answer at once; what it began goes on without it.
     fn close_in_background(&self, id: StreamId, why: &'static str) {
         let gateway = self.clone();
-        self.0.tasks.spawn(async move { gateway.close(id, why).await });
+        self.in_own_task(async move { gateway.close(id, why).await });
     }
 }
 

@@ -55,7 +55,7 @@ impl Gateway {
     ) -> watch::Receiver<Option<Outcome>> {
         let told = tell.subscribe();
         let gateway = self.clone();
-        self.0.tasks.spawn(async move {
+        self.in_own_task(async move {
             let plan = Plan { kind: StreamKind::Live, device, channel: channel.clone(), period: None };
             let outcome = gateway.open(plan).await.map_err(Arc::new);
             gateway.0.streams.settle(&channel, &outcome);

@@ -71,8 +71,10 @@ mod view;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::config::Config;
 use crate::media::MediaServer;
@@ -142,10 +144,18 @@ struct Inner {
 }
 
 impl Gateway {
+    /// Work that goes on when its caller hangs up, and logs under the same request.
+    fn in_own_task<W>(&self, work: W) -> JoinHandle<W::Output>
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        self.0.tasks.spawn(work.in_current_span())
+    }
+
     /// Work that ends with the gateway at the latest.
     fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.0.stopping.clone();
-        self.0.tasks.spawn(async move {
+        self.in_own_task(async move {
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = work => {}

@@ -40,7 +40,7 @@ impl Gateway {
         };
         let gateway = self.clone();
         // In a task of its own: a caller who hangs up must not leave a dialog behind.
-        let opening = self.0.tasks.spawn(async move { gateway.open(plan).await });
+        let opening = self.in_own_task(async move { gateway.open(plan).await });
         let id = opening.await.map_err(|error| Error::Internal(error.to_string()))??;
         Ok(self.playback(&channel, id))
     }

@@ -1,6 +1,7 @@
 //! The plugins, as operators see and move them.
 
 use tokio::task::spawn_blocking;
+use tracing::Span;
 
 pub use crate::plugin::Status as PluginStatus;
 
@@ -38,7 +39,8 @@ impl Gateway {
         swap: fn(&Plugins, &str) -> Result<PluginStatus, MoveError>,
     ) -> Result<PluginStatus, Error> {
         let plugins = self.0.plugins.clone();
-        let swapped = spawn_blocking(move || swap(&plugins, &plugin)).await;
+        let span = Span::current();
+        let swapped = spawn_blocking(move || span.in_scope(|| swap(&plugins, &plugin))).await;
         Ok(swapped.map_err(|panic| Error::Internal(panic.to_string()))??)
     }
 }

@@ -78,7 +78,7 @@ impl Gateway {
             query: extra(query).to_string(),
         };
         let gateway = self.clone();
-        let beginning = self.0.tasks.spawn(async move { gateway.begin_recording(new).await });
+        let beginning = self.in_own_task(async move { gateway.begin_recording(new).await });
         beginning.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 
@@ -111,7 +111,7 @@ impl Gateway {
         }
         let mut told = self.0.recordings.wait_for(&row.id);
         let gateway = self.clone();
-        let ending = self.0.tasks.spawn(async move {
+        let ending = self.in_own_task(async move {
             gateway.end_recording(&row).await?;
             gateway.await_file(row, None);
             Ok::<(), Error>(())

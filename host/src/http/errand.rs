@@ -6,6 +6,7 @@ use tokio::{
     sync::oneshot,
     task::{JoinError, JoinSet},
 };
+use tracing::Instrument;
 
 /// How much may be under way at once. A hook's work takes milliseconds; past this something is stuck.
 const LIMIT: usize = 1024;
@@ -35,10 +36,11 @@ impl Errands {
             return Err(Full);
         }
         let (done, result) = oneshot::channel();
-        tasks.spawn(async move {
+        let errand = async move {
             // Nobody waits for it: then the work was all that mattered.
             let _ = done.send(work.await);
-        });
+        };
+        tasks.spawn(errand.in_current_span());
         Ok(result)
     }
 

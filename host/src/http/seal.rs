@@ -3,28 +3,56 @@
 use axum::{
     Json,
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use super::{
     reply::{Envelope, Failure, Outcome},
     request::source,
 };
 
+/// Names a request: in the caller's log, in ours, and in the answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest name that a caller may give.
+const LONGEST_ID: usize = 64;
+
 /// The outermost layer: gives the request its id and its log line, and seals the answer in its envelope.
 ///
-/// The query is never logged: it carries passwords and signs.
+/// The envelope's id is always ours. Where the caller names the request itself, the header gives that name back, and
+/// the log has both. The query is never logged: it carries passwords and signs.
 pub(super) async fn seal(request: Request, next: Next) -> Response {
     let id = random_id();
-    let started = Instant::now();
-    let span = tracing::info_span!(
-        "http", request.id = id, http.method = %request.method(), http.path = request.uri().path(),
-        peer = %source(&request),
+    let named = named(request.headers()).unwrap_or_else(|| id.clone());
+    // Of the highest level, so that it is there whatever the operator wants logged.
+    let span = tracing::error_span!(
+        "http", request.id = named, answer.id = field::Empty, http.method = %request.method(),
+        http.path = request.uri().path(), peer = %source(&request),
     );
+    if named != id {
+        span.record("answer.id", &id);
+    }
+    let mut response = sealed(request, next, &span, id).await;
+    // Letters, digits and a few marks always make a header.
+    if let Ok(named) = HeaderValue::try_from(named) {
+        response.headers_mut().insert(REQUEST_ID, named);
+    }
+    response
+}
+
+/// The caller's own name for the request, if it is one that a log can hold.
+fn named(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let sane = (1..=LONGEST_ID).contains(&name.len()) && name.bytes().all(plain);
+    sane.then(|| name.to_owned())
+}
+
+async fn sealed(request: Request, next: Next, span: &tracing::Span, id: String) -> Response {
+    let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let duration_ms = started.elapsed().as_millis();
@@ -99,6 +127,21 @@ mod tests {
         let ids: std::collections::HashSet<String> = (0..1000).map(|_| random_id()).collect();
         assert_eq!(ids.len(), 1000);
         assert!(ids.iter().all(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    }
+
+    #[test]
+    fn a_caller_s_name_is_taken_if_a_log_can_hold_it() {
+        let given = |name: &[u8]| {
+            let value = HeaderValue::from_bytes(name).expect("bytes that a header can hold");
+            named(&HeaderMap::from_iter([(REQUEST_ID, value)]))
+        };
+        for name in ["1", "0af7651916cd43dd8448eb211c80319c", "a-b_c.d:7", &"x".repeat(64)] {
+            assert_eq!(given(name.as_bytes()), Some(name.to_owned()));
+        }
+        for name in ["", "a b", "a\"b", "a=b", "a\tb", "\u{e9}", &"x".repeat(65)] {
+            assert_eq!(given(name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(named(&HeaderMap::new()), None);
     }
 
     #[test]

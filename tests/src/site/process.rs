@@ -49,7 +49,7 @@ impl Process {
         let mut child = Command::new(binary)
             .args(["serve", "--config"])
             .arg(config)
-            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.to_owned()))
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -65,7 +65,7 @@ impl Process {
                 writeln!(file, "{line}")?;
                 seen.push_str(&line);
                 seen.push('\n');
-                if line.contains(" ready ") {
+                if line.contains(" ready http=") {
                     return Ok(line);
                 }
             }
@@ -88,6 +88,11 @@ impl Process {
             (address(&ready, "http")?, address(&ready, "udp")?, address(&ready, "tcp")?);
         let front = Front { api: Api::new(http, &settings.secret)?, sip, database: folder.join("sluice.db") };
         Ok(Self { child, http, sip_tcp, log: path, front })
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// SIGKILL, and wait until it is gone.

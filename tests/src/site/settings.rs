@@ -44,6 +44,8 @@ pub struct Settings {
     pub media: String,
     /// Whole sections, appended.
     pub extra: String,
+    /// What a process of its own logs, where the environment's `RUST_LOG` says nothing.
+    pub log: &'static str,
     zlm_api: String,
     zlm_secret: String,
     zlm_rtp: String,
@@ -82,6 +84,7 @@ impl Settings {
             answer_strangers: false,
             media: String::new(),
             extra: String::new(),
+            log: "info",
             zlm_api: zlm.url(),
             zlm_secret: zlm.secret().to_owned(),
             zlm_rtp: zlm.rtp_address().to_string(),
