@@ -137,6 +137,16 @@ fn http(config: &Config, found: &mut Findings<'_>) {
          or mode = \"debug\" checks no sign"
             .into()
     });
+    let zero = || "is 0, so nobody would be served; it takes at least 1".to_owned();
+    found.error("http.connections_max", http.connections_max == 0, zero);
+    found.error("http.connections_per_source_max", http.connections_per_source_max == 0, zero);
+    found.error("http.head_max_kb", http.head_max_kb < 8, || {
+        format!("{} is too little; it takes at least 8", http.head_max_kb)
+    });
+    found.error("http.head_timeout_secs", http.head_timeout_secs == 0, zero);
+    found.error("http.body_max_kb", http.body_max_kb == 0, zero);
+    found.error("http.body_timeout_secs", http.body_timeout_secs == 0, zero);
+    found.error("http.write_timeout_secs", http.write_timeout_secs == 0, zero);
 }
 
 fn media(config: &Config, found: &mut Findings<'_>) {

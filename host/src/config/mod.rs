@@ -131,11 +131,36 @@ pub struct Http {
     pub secret: String,
     /// Whether `pwd` in answers is `***`.
     pub mask_pwd: bool,
+    /// Connections held at once; the rest wait in the kernel's backlog.
+    pub connections_max: usize,
+    /// Of those, from one address.
+    pub connections_per_source_max: usize,
+    /// A request's line and headers, in KiB.
+    pub head_max_kb: usize,
+    /// How long a caller may take for them, or be idle before them.
+    pub head_timeout_secs: u64,
+    /// A hook's body, in KiB.
+    pub body_max_kb: usize,
+    /// How long a hook's body may take.
+    pub body_timeout_secs: u64,
+    /// How long a caller may take none of its answer.
+    pub write_timeout_secs: u64,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: "0.0.0.0:8090".into(), secret: String::new(), mask_pwd: false }
+        Self {
+            listen: "0.0.0.0:8090".into(),
+            secret: String::new(),
+            mask_pwd: false,
+            connections_max: 4096,
+            connections_per_source_max: 1024,
+            head_max_kb: 64,
+            head_timeout_secs: 30,
+            body_max_kb: 256,
+            body_timeout_secs: 5,
+            write_timeout_secs: 30,
+        }
     }
 }
 

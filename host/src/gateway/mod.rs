@@ -172,7 +172,8 @@ impl Gateway {
         Ok(())
     }
 
-    pub fn hook_token(&self) -> &str {
-        &self.0.config.media.hook_token
+    /// What the operator configured.
+    pub fn config(&self) -> &Config {
+        &self.0.config
     }
 }

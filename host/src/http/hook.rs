@@ -15,16 +15,12 @@ use serde::Serialize;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
-use super::{errand::Full, reply::Failure, request::Query, routes::Face};
+use super::{errand::Full, limits::Cut, reply::Failure, request::Query, routes::Face};
 use crate::{
     gateway,
     media::{AccessReply, CloseReply, Hook, PublishOptions, Reply},
 };
 
-/// The largest body taken, in bytes. The largest that a media server sends is its configuration, 6 kB.
-const BODY_SIZE: usize = 256 * 1024;
-/// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the media server waits for a word on a stream without readers, or without source. Then it is
 /// told to leave the stream alone; the gateway closes it by itself.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,7 +40,7 @@ pub(super) async fn receive(
 ) -> Json<Answer> {
     // A name that is not text is none that we know.
     let name = name.map_or_else(|_| String::new(), |Path(name)| name);
-    let answer = match admit(face.gateway.hook_token(), query.as_deref()) {
+    let answer = match admit(&face.gateway.config().media.hook_token, query.as_deref()) {
         Ok(()) => answer(&name, &face, body).await,
         Err(refusal) => refusal,
     };
@@ -103,7 +99,9 @@ fn admit(token: &str, query: Option<&str>) -> Result<(), Answer> {
 
 /// Reads the body and lets the gateway know.
 async fn answer(name: &str, face: &Face, body: Body) -> Answer {
-    let Ok(Ok(body)) = timeout(BODY_TIMEOUT, to_bytes(body, BODY_SIZE)).await else {
+    let limits = face.limits;
+    let Ok(Ok(body)) = timeout(limits.body, to_bytes(body, limits.body_size)).await else {
+        face.cuts.count(Cut::Body);
         return unreadable(name, "too long, too slow, or cut off");
     };
     match read(name, &body) {

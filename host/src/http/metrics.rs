@@ -17,15 +17,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::reply::Failure;
-use crate::gateway::{self, Gateway, Measures, SweepFigures};
+use super::{limits::Cuts, reply::Failure, routes::Face};
+use crate::gateway::{self, Measures, SweepFigures};
 
 /// The numbers, in the form of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", security(()),
     responses((status = 200, description = "Counters and gauges.", body = str, content_type = "application/openmetrics-text")))]
-pub(super) async fn page(State(gateway): State<Gateway>) -> Response {
+pub(super) async fn page(State(face): State<Face>) -> Response {
     let mut registry = Registry::with_prefix("sluice");
-    registry.register_collector(Box::new(Page(gateway.measures().await)));
+    registry.register_collector(Box::new(Page(face.gateway.measures().await, face.cuts)));
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
         Ok(()) => {
@@ -37,13 +37,14 @@ pub(super) async fn page(State(gateway): State<Gateway>) -> Response {
 }
 
 #[derive(Debug)]
-struct Page(Measures);
+struct Page(Measures, Cuts);
 
 impl Collector for Page {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut series = Series(encoder);
         self.house(&mut series)?;
         self.sip(&mut series)?;
+        self.http(&mut series)?;
         self.plugins(&mut series)?;
         self.shadows(&mut series)?;
         self.calls(&mut series)?;
@@ -113,6 +114,11 @@ impl Page {
         series.counter("sip_connections_closed", help, closed)?;
         let drops = self.0.kernel_drops.map(|drops| ([], drops));
         series.counter("sip_kernel_drops", "Datagrams that the kernel threw away", drops)
+    }
+
+    fn http(&self, series: &mut Series<'_>) -> fmt::Result {
+        let cuts = self.1.counts().map(|(reason, count)| ([("reason", reason)], count));
+        series.counter("http_refused", "Connections and requests that were refused or cut off", cuts)
     }
 
     fn plugins(&self, series: &mut Series<'_>) -> fmt::Result {

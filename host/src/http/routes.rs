@@ -9,6 +9,7 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use tokio::time::timeout;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, SecurityScheme},
@@ -18,11 +19,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     api::{bans, channels, live, playback, plugins, record, users, vendor},
     errand::Errands,
-    health, hook, metrics,
+    health, hook,
+    limits::{Cut, Cuts, Limits},
+    metrics,
     reply::Failure,
     request, seal,
 };
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 
 /// gosip's API and the plugins'. Every call of it is a GET, and carries a sign.
 fn api() -> OpenApiRouter<Face> {
@@ -76,6 +79,8 @@ fn whole() -> OpenApiRouter<Face> {
 pub(super) struct Face {
     pub(super) gateway: Gateway,
     pub(super) errands: Errands,
+    pub(super) limits: Limits,
+    pub(super) cuts: Cuts,
 }
 
 impl FromRef<Face> for Gateway {
@@ -87,8 +92,9 @@ impl FromRef<Face> for Gateway {
 /// The routes with all that surrounds them.
 pub(super) fn router(face: Face) -> Router {
     let signed = from_fn_with_state(face.gateway.clone(), permit);
-    let api = Router::from(api()).route_layer(signed.clone());
-    let resources = Router::from(resources()).route_layer(signed);
+    let timed = from_fn_with_state((face.limits, face.cuts.clone()), in_time);
+    let api = Router::from(api()).route_layer(signed.clone()).route_layer(timed.clone());
+    let resources = Router::from(resources()).route_layer(signed).route_layer(timed);
     frame(get_only(api).merge(resources).merge(others())).with_state(face)
 }
 
@@ -109,6 +115,18 @@ fn frame<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
 async fn permit(State(gateway): State<Gateway>, request: Request, next: Next) -> Result<Response, Failure> {
     gateway.permit(&request::call(&request)?)?;
     Ok(next.run(request).await)
+}
+
+/// Answers in the place of a call that takes too long. What it opened outside is closed by a task of its own.
+async fn in_time(
+    State((limits, cuts)): State<(Limits, Cuts)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    timeout(limits.call, next.run(request)).await.map_err(|_| {
+        cuts.count(Cut::Call);
+        gateway::Error::TimedOut.into()
+    })
 }
 
 /// This document.
@@ -156,7 +174,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::http::reply::Data;
+    use crate::{config::Config, http::reply::Data};
 
     /// The frame around two routes, one of the API and one beside it.
     fn framed() -> Router {
@@ -225,6 +243,18 @@ mod tests {
     async fn a_head_does_not_reach_the_handler() {
         let refused = (StatusCode::METHOD_NOT_ALLOWED, Some(text("GET")), text(""));
         assert_eq!(ask(Method::HEAD, "/users").await, refused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_ends_is_answered_all_the_same() {
+        let (limits, cuts) = (Limits::from(&Config::default()), Cuts::default());
+        let timed = from_fn_with_state((limits, cuts.clone()), in_time);
+        let stuck = get(async || std::future::pending::<()>().await);
+        let routes = frame(Router::new().route("/stuck", stuck).route_layer(timed));
+        let request = Request::get("/stuck").body(Body::empty()).expect("a request");
+        let response = routes.oneshot(request).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(cuts.counts()[Cut::Call as usize], ("call-timeout", 1));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Connections: accepted, bounded, and ended in order.
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    error::Error as _, io, net::SocketAddr, pin::pin, sync::atomic::Ordering::Relaxed, time::Duration,
+};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -18,17 +20,13 @@ use tower::ServiceExt;
 
 use super::{
     errand::Errands,
+    limits::{Cut, Cuts, Limits, Seats},
+    patient::Patient,
     request::Peer,
     routes::{self, Face},
 };
 use crate::gateway::Gateway;
 
-/// How many connections are held at once; the rest wait in the kernel's backlog.
-const CONNECTIONS: usize = 4096;
-/// How long a caller may take to send a request's head, or to stay idle before the next one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How large a request's head may grow, in bytes.
-const HEAD_SIZE: usize = 64 * 1024;
 /// How long calls that are under way may go on after `shutdown`.
 const GRACE: Duration = Duration::from_secs(5);
 /// The pause after a failed accept: usually there are no file descriptors left.
@@ -36,24 +34,43 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the API and the hooks until `shutdown`; then lets the calls under way end.
 pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: impl Future<Output = ()>) {
-    let errands = Errands::default();
-    run(listener, routes::router(Face { gateway, errands: errands.clone() }), shutdown).await;
+    let (cuts, errands, limits) = (Cuts::default(), Errands::default(), Limits::from(gateway.config()));
+    let face = Face { gateway, errands: errands.clone(), limits, cuts: cuts.clone() };
+    run(listener, Floor { router: routes::router(face), limits, cuts }, shutdown).await;
     if time::timeout(GRACE, errands.finish()).await.is_err() {
         tracing::warn!("what hooks started was still under way when the gateway stopped");
     }
 }
 
+/// What every connection is served with.
+#[derive(Clone)]
+struct Floor {
+    router: Router,
+    limits: Limits,
+    cuts: Cuts,
+}
+
 /// Accepts and serves connections until `shutdown`, and then for as long as it takes, up to [`GRACE`].
-async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+async fn run(listener: TcpListener, floor: Floor, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(());
+    let seats = Seats::default();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => note(ended),
-            (stream, peer) = accept(&listener), if connections.len() < CONNECTIONS => {
-                connections.spawn(converse(stream, peer, router.clone(), stopping.clone()));
+            (stream, peer) = accept(&listener), if connections.len() < floor.limits.connections => {
+                let Some(seat) = seats.take(peer.ip(), floor.limits.connections_per_source) else {
+                    tracing::debug!(%peer, "connection refused: its source has too many");
+                    floor.cuts.count(Cut::Connections);
+                    continue;
+                };
+                let conversation = converse(stream, peer, floor.clone(), stopping.clone());
+                connections.spawn(async move {
+                    conversation.await;
+                    drop(seat);
+                });
             }
         }
     }
@@ -82,7 +99,8 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// One connection, from its first request to its last.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopping: watch::Receiver<()>) {
+async fn converse(stream: TcpStream, peer: SocketAddr, floor: Floor, mut stopping: watch::Receiver<()>) {
+    let Floor { router, limits, cuts } = floor;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
@@ -93,7 +111,9 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopp
         request
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_SIZE);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(limits.head_size);
+    let stream = Patient::new(stream, limits.write);
+    let begun = stream.begun();
     let mut conversation =
         pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
     let ended = tokio::select! {
@@ -105,7 +125,22 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopp
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection lost");
+        if let Some(cut) = cut(&error, begun.load(Relaxed)) {
+            cuts.count(cut);
+        }
     }
+}
+
+/// Whether it was we who ended a connection, and why. One that was only idle costs nobody anything.
+fn cut(error: &hyper::Error, begun: bool) -> Option<Cut> {
+    let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if broken.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        return Some(Cut::Stalled);
+    }
+    if error.is_timeout() {
+        return begun.then_some(Cut::Slow);
+    }
+    error.is_parse().then_some(Cut::Head)
 }
 
 /// A connection's task has ended; if by a panic, the handler's caller got no answer.
@@ -126,6 +161,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::config::Config;
 
     /// A server whose `/slow` waits for `go` and whose `/panic` does what it says.
     struct Fixture {
@@ -155,7 +191,8 @@ mod tests {
             let router =
                 Router::new().route("/slow", get(slow)).route("/peer", get(peer)).route("/panic", get(panic));
             let (stop, stopped) = oneshot::channel();
-            let server = tokio::spawn(run(listener, router, async { stopped.await.unwrap_or_default() }));
+            let floor = Floor { router, limits: Limits::from(&Config::default()), cuts: Cuts::default() };
+            let server = tokio::spawn(run(listener, floor, async { stopped.await.unwrap_or_default() }));
             Self { address, entered, go, stop, server }
         }
 

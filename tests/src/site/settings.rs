@@ -40,6 +40,8 @@ pub struct Settings {
     pub expires_min_secs: u32,
     /// Whether those who have not registered are answered whatever they ask; else `[sip.strangers]` is as it comes.
     pub answer_strangers: bool,
+    /// More lines of `[http]`.
+    pub http_lines: String,
     /// More lines of `[media]`.
     pub media: String,
     /// Whole sections, appended.
@@ -82,6 +84,7 @@ impl Settings {
             devices_active: None,
             expires_min_secs: 60,
             answer_strangers: false,
+            http_lines: String::new(),
             media: String::new(),
             extra: String::new(),
             log: "info",
@@ -97,6 +100,7 @@ impl Settings {
             self;
         let strangers =
             if self.answer_strangers { "[sip.strangers]\nmethods = []\nodd_ids = false\n" } else { "" };
+        let Self { http_lines, .. } = self;
         let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
         // Shared by all sites, beside the components: compiling them takes longer than most tests.
@@ -107,7 +111,7 @@ impl Settings {
              [sip]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\ninvite_timeout_secs = {}\nkeepalive_interval_secs = {}\n\
              keepalive_misses = {}\nquery_delay_ms = 10\nfiles_timeout_secs = {}\n\
              expires_min_secs = {}\n{strangers}\
-             [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n\
+             [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n{http_lines}\
              [store]\npath = {store:?}\n\
              [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
              rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n{media}\
