@@ -16,6 +16,7 @@ mod gb28181_rs;
 mod hmac;
 mod hmac_sign;
 mod hook;
+mod hook_source;
 mod house;
 mod http_limits;
 mod live;

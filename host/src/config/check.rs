@@ -159,8 +159,10 @@ fn media(config: &Config, found: &mut Findings<'_>) {
     found.warning("media.secret", media.secret.is_empty(), || {
         "is empty; ZLMediaKit refuses calls without its api.secret, which its config.ini shows".into()
     });
-    found.warning("media.hook_token", media.hook_token.is_empty(), || {
-        "is empty, so whoever reaches http.listen can send hooks; set one and add ?token= to the hook URLs"
+    let anybody = media.hook_token.is_empty() && media.hook_from.is_empty();
+    found.warning("media.hook_token", anybody, || {
+        "is empty, and media.hook_from too, so whoever reaches http.listen from a private network can send \
+         hooks; set one and add ?token= to the hook URLs"
             .into()
     });
 }

@@ -6,6 +6,7 @@ mod gate;
 mod init;
 mod limits;
 mod load;
+mod network;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use gate::{SipLimits, Strangers};
 pub use init::commented;
 pub use limits::{Limits, LimitsOverride};
 pub use load::{Error, Loaded, load, parse};
+pub use network::{Network, NotANetwork};
 
 /// All settings. Every default works but for `http.secret`, which release mode asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -185,6 +187,8 @@ pub struct Media {
     pub secret: String,
     /// When set, hooks must carry it as `?token=`.
     pub hook_token: String,
+    /// When not empty, hooks must come from one of them.
+    pub hook_from: Vec<Network>,
     pub http: String,
     pub ws: String,
     pub rtmp: String,
@@ -201,6 +205,7 @@ impl Default for Media {
             api: "http://127.0.0.1:8080".into(),
             secret: String::new(),
             hook_token: String::new(),
+            hook_from: Vec::new(),
             http: "http://127.0.0.1:8080".into(),
             ws: "ws://127.0.0.1:8080".into(),
             rtmp: "rtmp://127.0.0.1:1935".into(),

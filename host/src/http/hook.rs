@@ -12,10 +12,16 @@ use axum::{
     extract::{Path, RawQuery, State, rejection::PathRejection},
 };
 use serde::Serialize;
-use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
-use super::{errand::Full, limits::Cut, reply::Failure, request::Query, routes::Face};
+use super::{
+    admission::{Refusal, admit},
+    errand::Full,
+    limits::{Cut, Cuts},
+    reply::Failure,
+    request::Source,
+    routes::Face,
+};
 use crate::{
     gateway,
     media::{AccessReply, CloseReply, Hook, PublishOptions, Reply},
@@ -35,14 +41,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) async fn receive(
     State(face): State<Face>,
     name: Result<Path<String>, PathRejection>,
+    Source(source): Source,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Json<Answer> {
     // A name that is not text is none that we know.
     let name = name.map_or_else(|_| String::new(), |Path(name)| name);
-    let answer = match admit(&face.gateway.config().media.hook_token, query.as_deref()) {
+    let answer = match admit(&face.gateway.config().media, source, query.as_deref()) {
         Ok(()) => answer(&name, &face, body).await,
-        Err(refusal) => refusal,
+        Err(refusal) => turn_away(refusal, &face.cuts),
     };
     Json(answer)
 }
@@ -57,10 +64,11 @@ pub(super) async fn receive(
 pub(super) async fn receive_as_gosip_2(
     face: State<Face>,
     name: Result<Path<String>, PathRejection>,
+    source: Source,
     query: RawQuery,
     body: Body,
 ) -> Json<Answer> {
-    receive(face, name, query, body).await
+    receive(face, name, source, query, body).await
 }
 
 /// What the media server is answered, each hook in its own shape.
@@ -86,15 +94,21 @@ impl From<gateway::Error> for Answer {
     }
 }
 
-/// Checks the token, in a time that does not tell how much of it was right.
-fn admit(token: &str, query: Option<&str>) -> Result<(), Answer> {
-    let given = Query::parse(query.unwrap_or_default()).and_then(|query| query.optional("token"));
-    let given = given.ok().flatten().unwrap_or_default();
-    if token.is_empty() || bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-        return Ok(());
+/// Refuses a hook. Whoever configured the media server has to hear of it, but a stranger must not fill the log:
+/// the first is told, and then only the second, fourth, eighth …
+fn turn_away(refusal: Refusal, cuts: &Cuts) -> Answer {
+    let refused = cuts.count(refusal.cut());
+    if refused.is_power_of_two() {
+        let cure = match refusal {
+            Refusal::Source => "is the media server's address in media.hook_from?",
+            Refusal::Token => "does ZLMediaKit's hook URL end in ?token= and media.hook_token?",
+        };
+        tracing::warn!(refused, cure, "hooks were refused");
     }
-    tracing::warn!("a hook without the right token was refused: does ZLMediaKit's hook URL end in ?token=…?");
-    Err(Failure::token().into())
+    match refusal {
+        Refusal::Source => Failure::source().into(),
+        Refusal::Token => Failure::token().into(),
+    }
 }
 
 /// Reads the body and lets the gateway know.
@@ -229,17 +243,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_asked_for_where_one_is_set() {
-        let wrong = || Err(Answer::Plain(Reply::refused("token 错误 (wrong token)")));
-        assert_eq!(admit("", None), Ok(()));
-        assert_eq!(admit("", Some("token=anything")), Ok(()));
-        assert_eq!(admit("a b", Some("x=1&token=a%20b")), Ok(()));
-        assert_eq!(admit("secret", None), wrong());
-        assert_eq!(admit("secret", Some("token=")), wrong());
-        assert_eq!(admit("secret", Some("token=secre")), wrong());
-        assert_eq!(admit("secret", Some("token=secrets")), wrong());
-        assert_eq!(admit("secret", Some("token=secret&token=secret")), wrong());
-        assert_eq!(admit("secret", Some("token=%FF")), wrong());
+    fn a_hook_that_is_turned_away_is_told_why_and_counted() {
+        let cuts = Cuts::default();
+        let refused = [Refusal::Source, Refusal::Token].map(|refusal| shown(&turn_away(refusal, &cuts)));
+        insta::assert_snapshot!(refused.join("\n"), @r#"
+        {"code":-1,"msg":"来源地址错误 (no hooks are taken from this address)"}
+        {"code":-1,"msg":"token 错误 (wrong token)"}
+        "#);
+        let counted: Vec<_> = cuts.counts().into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [("hook-source", 1), ("hook-token", 1)]);
     }
 
     #[test]

@@ -116,6 +116,10 @@ pub(super) enum Cut {
     Connections,
     /// A request's head was too large, or no HTTP.
     Head,
+    /// A hook came from an address that none is taken from.
+    HookSource,
+    /// A hook had not the right token.
+    HookToken,
     /// A request's head did not come in time.
     Slow,
     /// The caller took nothing of its answer.
@@ -124,8 +128,16 @@ pub(super) enum Cut {
 
 impl Cut {
     /// All of them, in the order in which [`Cuts`] counts.
-    const ALL: [Self; 6] =
-        [Self::Body, Self::Call, Self::Connections, Self::Head, Self::Slow, Self::Stalled];
+    const ALL: [Self; 8] = [
+        Self::Body,
+        Self::Call,
+        Self::Connections,
+        Self::Head,
+        Self::HookSource,
+        Self::HookToken,
+        Self::Slow,
+        Self::Stalled,
+    ];
 
     /// One word for figures.
     fn label(self) -> &'static str {
@@ -134,6 +146,8 @@ impl Cut {
             Self::Call => "call-timeout",
             Self::Connections => "connections",
             Self::Head => "head",
+            Self::HookSource => "hook-source",
+            Self::HookToken => "hook-token",
             Self::Slow => "slow",
             Self::Stalled => "stalled",
         }
@@ -196,7 +210,9 @@ mod tests {
         }
         assert_eq!(cuts.count(Cut::Slow), 2);
         let counts = cuts.counts().map(|(label, count)| format!("{label} {count}")).join(", ");
-        assert_eq!(counts, "body 1, call-timeout 1, connections 1, head 1, slow 2, stalled 1");
+        let expected =
+            "body 1, call-timeout 1, connections 1, head 1, hook-source 1, hook-token 1, slow 2, stalled 1";
+        assert_eq!(counts, expected);
     }
 
     #[test]

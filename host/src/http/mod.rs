@@ -5,6 +5,7 @@
 //! envelope by `seal`.
 //! ZLMediaKit's hooks have a language of their own: `hook`.
 
+mod admission;
 mod api;
 mod errand;
 mod health;

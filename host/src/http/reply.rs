@@ -104,6 +104,12 @@ impl Failure {
         Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text }
     }
 
+    /// A hook comes from an address that none is taken from.
+    pub(super) fn source() -> Self {
+        let text = "来源地址错误 (no hooks are taken from this address)".to_owned();
+        Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text }
+    }
+
     /// A hook's body cannot be read.
     pub(super) fn body(why: &str) -> Self {
         let text = format!("请求体错误 (bad body: {why})");

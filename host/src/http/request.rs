@@ -1,10 +1,13 @@
 //! What a caller sent, decoded: path, query, address.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{Request, request::Parts},
+    http::{Extensions, Request, request::Parts},
 };
 
 use super::reply::Failure;
@@ -108,8 +111,24 @@ pub(super) fn call<B>(request: &Request<B>) -> Result<Call, Error> {
 
 /// The caller's address; an IPv4 caller on an IPv6 socket is shown as IPv4.
 pub(super) fn source<B>(request: &Request<B>) -> IpAddr {
-    let peer = request.extensions().get::<Peer>();
+    address(request.extensions())
+}
+
+fn address(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<Peer>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical())
+}
+
+/// The caller's address, for handlers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source(pub(super) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(address(&parts.extensions)))
+    }
 }
 
 /// Undoes percent-encoding, strictly: what cannot be undone in one way only is an error.

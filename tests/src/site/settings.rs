@@ -42,6 +42,8 @@ pub struct Settings {
     pub answer_strangers: bool,
     /// More lines of `[http]`.
     pub http_lines: String,
+    /// `media.hook_token`.
+    pub hook_token: String,
     /// More lines of `[media]`.
     pub media: String,
     /// Whole sections, appended.
@@ -85,6 +87,7 @@ impl Settings {
             expires_min_secs: 60,
             answer_strangers: false,
             http_lines: String::new(),
+            hook_token: "hook-token".to_owned(),
             media: String::new(),
             extra: String::new(),
             log: "info",
@@ -100,7 +103,7 @@ impl Settings {
             self;
         let strangers =
             if self.answer_strangers { "[sip.strangers]\nmethods = []\nodd_ids = false\n" } else { "" };
-        let Self { http_lines, .. } = self;
+        let Self { http_lines, hook_token, .. } = self;
         let devices_active = self.devices_active.as_ref().unwrap_or(notify);
         let store = folder.join("sluice.db");
         // Shared by all sites, beside the components: compiling them takes longer than most tests.
@@ -113,7 +116,7 @@ impl Settings {
              expires_min_secs = {}\n{strangers}\
              [http]\nlisten = \"{http}\"\nsecret = \"{secret}\"\nmask_pwd = {}\n{http_lines}\
              [store]\npath = {store:?}\n\
-             [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"hook-token\"\n\
+             [media]\napi = \"{zlm_api}\"\nsecret = \"{zlm_secret}\"\nhook_token = \"{hook_token}\"\n\
              rtp = \"{zlm_rtp}\"\nrtp_ports = \"{}\"\nrtp_transport = \"{}\"\n{media}\
              [stream]\nstart_timeout_secs = {}\ncheck_interval_secs = {}\nidle_close = {}\n\
              hls = {}\n\
