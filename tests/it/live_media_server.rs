@@ -40,7 +40,7 @@ async fn it_is_down() -> anyhow::Result<()> {
 async fn it_opens_no_port() -> anyhow::Result<()> {
     let (site, issued, device) = each("udp").await?;
     site.zlm.fail("openRtpServer", Fault::Code(-400, "no port left".to_owned()), Some(1));
-    let text = "流媒体服务错误 (media server: openRtpServer: no port left (-400))".to_owned();
+    let text = "流媒体服务错误 (media server: openRtpServer: refused (-400))".to_owned();
     assert_eq!(play_in_vain(&site, &issued).await?, (408, "1003".to_owned(), text));
     over(&site, &device, &last_stream(&site, &issued)?).await?;
     assert_eq!(received(&device, "INVITE"), []);
@@ -71,7 +71,7 @@ async fn it_never_answers() -> anyhow::Result<()> {
 async fn it_cannot_connect_to_the_device() -> anyhow::Result<()> {
     let (site, issued, device) = each("tcp-active").await?;
     site.zlm.fail("connectRtpServer", Fault::Code(-1, "connection refused".to_owned()), Some(1));
-    let text = "流媒体服务错误 (media server: connectRtpServer: connection refused (-1))".to_owned();
+    let text = "流媒体服务错误 (media server: connectRtpServer: refused (-1))".to_owned();
     assert_eq!(play_in_vain(&site, &issued).await?, (408, "1003".to_owned(), text));
     hung_up(&device).await?;
     over(&site, &device, &last_stream(&site, &issued)?).await

@@ -19,6 +19,7 @@ mod hook;
 mod hook_source;
 mod house;
 mod http_limits;
+mod leaks;
 mod live;
 mod live_answers;
 mod live_close;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::Client;
 use serde_json::Value;
-use sluice_tests::site::{Process, Site, wait_for};
+use sluice_tests::site::{PASSWORD, Process, Site, wait_for};
 
 use crate::house::{House, online};
 
@@ -77,5 +77,20 @@ async fn the_gateway_s_work_for_a_request_is_logged_under_its_name() -> anyhow::
     // The envelope's id finds the same lines.
     let id = played["id"].as_str().context("an id")?;
     assert!(lines(&process, id).await?.iter().all(|line| line.contains("play-7")));
+    Ok(())
+}
+
+/// What the caller is not told stands in the log, under the id that the caller has.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_caller_is_not_told_is_found_by_its_id() -> anyhow::Result<()> {
+    let (_house, process) = House::start(|settings| settings.log = "warn,sluice::run=info").await?;
+    let database = rusqlite::Connection::open(&process.database)?;
+    database.execute_batch("BEGIN IMMEDIATE")?;
+    let failed = process.api.get("/users", &[("pwd", PASSWORD)]).await?;
+    database.execute_batch("ROLLBACK")?;
+    let id = failed.envelope["id"].as_str().context("an id")?.to_owned();
+    assert_eq!(failed.refusal(), (500, "1001".to_owned(), "数据库错误 (storage failed)".to_owned()));
+    let found = lines(&process, &id).await?;
+    assert!(found.iter().any(|line| line.contains("database is locked")), "{found:#?}");
     Ok(())
 }

@@ -61,6 +61,20 @@ pub enum Error {
     Withdrawn,
 }
 
+impl Error {
+    /// What a caller may be told: no path, statement or host, and no words of another program's. The whole text is
+    /// for the log.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Internal(_) => "internal error".to_owned(),
+            Self::Media(error) => error.told(),
+            Self::Policy(_) => "policy cannot decide".to_owned(),
+            Self::Storage(_) => "storage failed".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl From<media::Error> for Error {
     fn from(error: media::Error) -> Self {
         Self::Media(Arc::new(error))

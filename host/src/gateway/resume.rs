@@ -96,8 +96,8 @@ impl Gateway {
     pub async fn readiness(&self) -> Readiness {
         let (notifications, media) = tokio::join!(self.notifications(), self.0.media.version());
         Readiness {
-            media: media.err().map(|error| error.to_string()),
-            store: notifications.as_ref().err().map(ToString::to_string),
+            media: media.err().map(|error| error.told()),
+            store: notifications.as_ref().err().map(Error::told),
             notifications: notifications.ok(),
         }
     }

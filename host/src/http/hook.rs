@@ -84,6 +84,9 @@ pub(super) enum Answer {
 impl From<Failure> for Answer {
     /// No, and why; a viewer sees the text.
     fn from(failure: Failure) -> Self {
+        if let Some(error) = &failure.detail {
+            tracing::debug!(error, "a hook was refused, since something of ours failed");
+        }
         Self::Plain(Reply::refused(failure.text))
     }
 }
@@ -238,7 +241,7 @@ mod tests {
         {"code":-1,"msg":"签名错误"}
         {"code":-1,"msg":"视频流不存在 (no stream 0BEBC201)"}
         {"code":-1,"msg":"系统繁忙 (busy)"}
-        {"code":-1,"msg":"系统错误 (internal error: what the hook began was broken off)"}
+        {"code":-1,"msg":"系统错误 (internal error)"}
         "#);
     }
 

@@ -67,7 +67,7 @@ pub(super) struct Data<T>(pub(super) T);
 impl<T: Serialize> IntoResponse for Data<T> {
     fn into_response(self) -> Response {
         match to_raw_value(&self.0) {
-            Ok(data) => Outcome { code: Code::Success, data }.into_response(StatusCode::OK),
+            Ok(data) => Outcome { code: Code::Success, data, detail: None }.into_response(StatusCode::OK),
             Err(error) => Failure::from(gateway::Error::Internal(error.to_string())).into_response(),
         }
     }
@@ -81,44 +81,50 @@ pub(super) const NO_STREAM_TO_STOP: &str = "视频流不存在或已关闭 (no s
 pub(super) struct Failure {
     pub(super) code: Code,
     pub(super) status: StatusCode,
-    /// For the caller: Chinese as gosip's clients know it, English beside.
+    /// For the caller: Chinese as gosip's clients know it, English beside. No path, statement or host.
     pub(super) text: String,
+    /// For the log, where it is more than the caller is told.
+    pub(super) detail: Option<String>,
 }
 
 impl Failure {
+    fn new(code: Code, status: StatusCode, text: String) -> Self {
+        Self { code, status, text, detail: None }
+    }
+
     /// There is no such path.
     pub(super) fn path() -> Self {
         let text = "没有这个接口 (no such path)".to_owned();
-        Self { code: Code::Parameter, status: StatusCode::NOT_FOUND, text }
+        Self::new(Code::Parameter, StatusCode::NOT_FOUND, text)
     }
 
     /// The path is there, the method is not. `Allow` is for whoever knows the path to add.
     pub(super) fn method() -> Self {
         let text = "请求方法错误 (method not allowed)".to_owned();
-        Self { code: Code::Parameter, status: StatusCode::METHOD_NOT_ALLOWED, text }
+        Self::new(Code::Parameter, StatusCode::METHOD_NOT_ALLOWED, text)
     }
 
     /// A hook does not carry the token that is asked for.
     pub(super) fn token() -> Self {
         let text = "token 错误 (wrong token)".to_owned();
-        Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text }
+        Self::new(Code::Sign, StatusCode::UNAUTHORIZED, text)
     }
 
     /// A hook comes from an address that none is taken from.
     pub(super) fn source() -> Self {
         let text = "来源地址错误 (no hooks are taken from this address)".to_owned();
-        Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text }
+        Self::new(Code::Sign, StatusCode::UNAUTHORIZED, text)
     }
 
     /// A hook's body cannot be read.
     pub(super) fn body(why: &str) -> Self {
         let text = format!("请求体错误 (bad body: {why})");
-        Self { code: Code::Parameter, status: StatusCode::BAD_REQUEST, text }
+        Self::new(Code::Parameter, StatusCode::BAD_REQUEST, text)
     }
 }
 
 impl From<gateway::Error> for Failure {
-    /// The table: Chinese as gosip's clients know it, and the error's own words beside.
+    /// The table: Chinese as gosip's clients know it, and beside it what of the error's own words is for callers.
     ///
     /// `Busy`, `Internal` and `Policy` are 1003, since 1002 would blame the caller and 1000 its sign; 503
     /// tells that trying again may help.
@@ -131,7 +137,7 @@ impl From<gateway::Error> for Failure {
             Error::Busy => (Code::Undone, StatusCode::SERVICE_UNAVAILABLE, "系统繁忙"),
             Error::ChannelOff(_) => (Code::Parameter, StatusCode::BAD_REQUEST, "通道设备离线"),
             Error::Denied(text) => {
-                return Self { code: Code::Sign, status: StatusCode::UNAUTHORIZED, text: text.clone() };
+                return Self::new(Code::Sign, StatusCode::UNAUTHORIZED, text.clone());
             }
             Error::Internal(_) => (Code::Undone, StatusCode::INTERNAL_SERVER_ERROR, "系统错误"),
             Error::LateFile => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "录制文件未就绪"),
@@ -147,22 +153,22 @@ impl From<gateway::Error> for Failure {
             Error::Unreachable => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "设备连接已断开"),
             Error::Withdrawn => (Code::Undone, StatusCode::REQUEST_TIMEOUT, "视频流在设备应答前已关闭"),
         };
-        Self { code, status, text: format!("{chinese} ({error})") }
+        let (told, whole) = (error.told(), error.to_string());
+        let detail = (told != whole).then_some(whole);
+        Self { code, status, text: format!("{chinese} ({told})"), detail }
     }
 }
 
 impl From<request::Error> for Failure {
     fn from(error: request::Error) -> Self {
-        Self {
-            code: Code::Parameter, status: StatusCode::BAD_REQUEST, text: format!("参数错误 ({error})")
-        }
+        Self::new(Code::Parameter, StatusCode::BAD_REQUEST, format!("参数错误 ({error})"))
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match to_raw_value(&self.text) {
-            Ok(data) => Outcome { code: self.code, data }.into_response(self.status),
+            Ok(data) => Outcome { code: self.code, data, detail: self.detail }.into_response(self.status),
             Err(_) => self.status.into_response(),
         }
     }
@@ -196,6 +202,8 @@ impl IntoResponses for Failure {
 pub(super) struct Outcome {
     pub(super) code: Code,
     pub(super) data: Box<RawValue>,
+    /// What the log has in place of the text.
+    pub(super) detail: Option<String>,
 }
 
 impl Outcome {
@@ -215,7 +223,7 @@ mod tests {
     fn lines<E: Into<Failure> + std::fmt::Display>(errors: impl IntoIterator<Item = E>) -> String {
         let lines = errors.into_iter().map(|error| {
             let own_words = format!("({error})");
-            let Failure { code, status, text } = error.into();
+            let Failure { code, status, text, .. } = error.into();
             format!("{} {} {}", code.as_str(), status.as_u16(), text.replace(&own_words, "(…)"))
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -253,13 +261,13 @@ mod tests {
         1003 503 系统繁忙 (…)
         1002 400 通道设备离线 (…)
         1000 401 text
-        1003 500 系统错误 (…)
+        1003 500 系统错误 (internal error)
         1003 408 录制文件未就绪 (…)
-        1003 408 流媒体服务错误 (…)
+        1003 408 流媒体服务错误 (media server: openRtpServer: not found)
         1002 400 用户设备已掉线 (…)
-        1003 503 策略无法判定 (…)
+        1003 503 策略无法判定 (policy cannot decide)
         1003 408 设备拒绝 (…)
-        1001 500 数据库错误 (…)
+        1001 500 数据库错误 (storage failed)
         1003 408 请求超时 (…)
         1002 400 设备不存在 (…)
         1002 400 录制不存在 (…)
@@ -267,6 +275,14 @@ mod tests {
         1003 408 设备连接已断开 (…)
         1003 408 视频流在设备应答前已关闭 (…)
         ");
+    }
+
+    #[test]
+    fn what_the_caller_is_not_told_is_for_the_log() {
+        let failure = Failure::from(gateway::Error::Storage(store::Error::Closed));
+        assert_eq!(failure.text, "数据库错误 (storage failed)");
+        assert_eq!(failure.detail.as_deref(), Some("storage: the store is closed"));
+        assert_eq!(Failure::from(gateway::Error::Busy).detail, None);
     }
 
     #[test]
@@ -286,8 +302,9 @@ mod tests {
 
     #[test]
     fn no_route_is_the_caller_s_fault() {
-        let lines = [Failure::path(), Failure::method()]
-            .map(|Failure { code, status, text }| format!("{} {} {text}", code.as_str(), status.as_u16()));
+        let lines = [Failure::path(), Failure::method()].map(|Failure { code, status, text, .. }| {
+            format!("{} {} {text}", code.as_str(), status.as_u16())
+        });
         insta::assert_snapshot!(lines.join("\n"), @"
         1002 404 没有这个接口 (no such path)
         1002 405 请求方法错误 (method not allowed)

@@ -71,7 +71,8 @@ async fn sealed(request: Request, next: Next, span: &tracing::Span, id: String) 
 
 /// One line for each call, louder where somebody must look; callers who miss every route are rubbish.
 fn log(outcome: &Outcome, status: StatusCode, duration_ms: u128) {
-    let (code, data) = (outcome.code.as_str(), outcome.data.get());
+    let code = outcome.code.as_str();
+    let data = outcome.detail.as_deref().unwrap_or_else(|| outcome.data.get());
     let http_status = status.as_u16();
     match status {
         StatusCode::OK => tracing::info!(http.status = http_status, code, duration_ms, "API call answered"),

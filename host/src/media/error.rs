@@ -75,6 +75,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Without addresses and without its own words, which may name files and hosts.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Auth { api, .. } => format!("media server: {api}: not allowed"),
+            Self::BadAddress { .. } => "media server: bad address".to_owned(),
+            Self::NotFound { api, .. } => format!("media server: {api}: not found"),
+            Self::Refused { api, code, .. } => format!("media server: {api}: refused ({code})"),
+            Self::AlreadyExists { .. }
+            | Self::BadAnswer { .. }
+            | Self::Client(_)
+            | Self::Timeout { .. }
+            | Self::Unreachable { .. } => self.to_string(),
+        }
+    }
+
     /// True when nobody listens at its address: it is not running, and what it held is gone.
     pub fn is_down(&self) -> bool {
         let Self::Unreachable { source, .. } = self else { return false };

@@ -75,7 +75,7 @@ fn code_1001() -> anyhow::Result<()> {
                 let api = house.api.clone();
                 tokio::spawn(async move { api.get(&path, &[("pwd", "1")]).await })
             });
-            let locked = "数据库错误 (storage: database: database is locked)";
+            let locked = "数据库错误 (storage failed)";
             for call in calls {
                 assert_eq!(whole(call.await??), refused(500, "1001", locked));
             }
@@ -232,7 +232,7 @@ fn code_1003_of_the_media_server() -> anyhow::Result<()> {
         async |house| {
             let (_, device, channel) = house.recorder().await?;
             house.zlm.fail("openRtpServer", Fault::Code(-400, "no port is left".to_owned()), None);
-            let text = "流媒体服务错误 (media server: openRtpServer: no port is left (-400))";
+            let text = "流媒体服务错误 (media server: openRtpServer: refused (-400))";
             for call in ["play", "replay"] {
                 check(
                     house,
@@ -250,7 +250,7 @@ fn code_1003_of_the_media_server() -> anyhow::Result<()> {
                 ("stopRecord", format!("/record/{stream}/stop")),
             ] {
                 house.zlm.fail(api, Fault::Code(-1, "the disk is full".to_owned()), Some(1));
-                let text = format!("流媒体服务错误 (media server: {api}: the disk is full (-1))");
+                let text = format!("流媒体服务错误 (media server: {api}: refused (-1))");
                 check(house, &path, &[], refused(408, "1003", &text)).await?;
                 if api == "startRecord" {
                     house.get(&path, &[]).await?.ok()?;
