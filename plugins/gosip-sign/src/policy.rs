@@ -9,7 +9,7 @@
 
 use serde::Deserialize;
 use sluice_sdk::{
-    Algorithm, Key, Policy, Sign,
+    Algorithm, Key, Policy, Sign, same,
     samples::call,
     sign::{Request, Subject, Verdict},
 };
@@ -60,12 +60,6 @@ fn signed_text(request: &Request) -> String {
     pairs.sort_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
     let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{}{}", request.path, pairs.join("&"))
-}
-
-/// Compares without stopping at the first difference, so that the time taken tells nothing of where it is.
-fn same(left: &str, right: &str) -> bool {
-    let difference = left.bytes().zip(right.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b));
-    left.len() == right.len() && difference == 0
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use sluice_sdk::{
-    Algorithm, Key, Policy, Sign,
+    Algorithm, Key, Policy, Sign, same,
     sign::{Request, Subject, Verdict},
 };
 
@@ -97,12 +97,6 @@ fn encoded(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// Compares without stopping at the first difference, so that the time taken tells nothing of where it is.
-fn same(left: &str, right: &str) -> bool {
-    let difference = left.bytes().zip(right.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b));
-    left.len() == right.len() && difference == 0
 }
 
 #[cfg(test)]

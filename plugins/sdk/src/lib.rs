@@ -29,6 +29,7 @@
 //! | --- | --- |
 //! | [`auth`], [`sign`], [`notify`], [`cleanup`], [`vendor`], [`types`] | the records of each interface |
 //! | [`log`], [`kv`], [`now`] | what a policy may ask of the host |
+//! | [`Credential`], [`Key`], [`same`] | secrets, and comparing what is made with them |
 //! | [`samples`] | what a policy is asked, for tests and self-tests |
 //! | `testing` | for `cargo test`: the clock, and the real component against its cases |
 
@@ -55,4 +56,4 @@ pub use bindings::{
 pub use config::configured;
 pub use host::now;
 pub use policy::{Auth, Cleanup, Notify, Policy, Sign, Vendor};
-pub use secret::{Algorithm, Credential, DigestInput, Key, Piece, QopInput};
+pub use secret::{Algorithm, Credential, DigestInput, Key, Piece, QopInput, same};
