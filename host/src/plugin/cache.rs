@@ -168,6 +168,19 @@ mod tests {
         assert!(again.load(&engine, &"0".repeat(64)).is_some());
     }
 
+    /// Whoever can write compiled code runs it as us.
+    #[test]
+    fn the_cache_is_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        let engine = engine().unwrap();
+        let component = Component::new(&engine, EMPTY).unwrap();
+        Cache::open(&path).unwrap().store(&engine, &"0".repeat(64), &component);
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!([mode(&path.join("key")), mode(&stored(&path))], [0o600, 0o600]);
+    }
+
     #[test]
     fn code_is_not_taken_under_another_name_or_key() {
         let folder = tempfile::tempdir().unwrap();

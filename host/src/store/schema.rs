@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -51,7 +51,8 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 
 fn create(path: &Path) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|e| file(folder, e))?;
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700).create(folder).map_err(|e| file(folder, e))?;
     }
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);

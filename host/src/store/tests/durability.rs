@@ -16,9 +16,10 @@ async fn the_database_and_its_folder_are_made_for_the_owner_only() {
     let path = folder.path().join("new/data/sluice.db");
     let store = Store::open(&path).unwrap();
     store.create_user(new_user()).await.unwrap();
-    for name in ["sluice.db", "sluice.db-wal"] {
+    let expected = [("", 0o700), ("sluice.db", 0o600), ("sluice.db-shm", 0o600), ("sluice.db-wal", 0o600)];
+    for (name, expected) in expected {
         let mode = fs::metadata(path.with_file_name(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert_eq!(mode & 0o777, expected, "{name}");
     }
 }
 
