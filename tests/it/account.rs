@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_tests::device::DeviceEvent;
-use sluice_tests::site::{Issued, PASSWORD, Reply, Site, wait_for};
+use sluice_tests::site::{Issued, Notified, PASSWORD, Reply, Site, wait_for};
 use tokio::task::JoinSet;
 
 use crate::live_steps::{State, state_of, why};
@@ -293,15 +293,37 @@ async fn ids_count_up_and_are_never_given_twice() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A password shows in the answers of two calls and in one notification, and nowhere else.
 #[tokio::test(flavor = "multi_thread")]
-async fn passwords_are_masked_where_the_operator_wants_so() -> anyhow::Result<()> {
-    let site = Site::start_with(|settings| settings.mask_pwd = true).await?;
-    let user = site.api.get("/users", &[("pwd", PASSWORD)]).await?.ok()?;
-    assert_eq!(user["pwd"], "***");
-    let id = user["deviceid"].as_str().unwrap_or_default();
-    let user = site.api.get(&format!("/users/{id}/update"), &[("pwd", "another")]).await?.ok()?;
-    assert_eq!(user["pwd"], "***");
-    // It is masked, not changed.
-    assert_eq!(site.row("SELECT pwd FROM users WHERE deviceid = ?1", id)?, "another");
+async fn passwords_are_masked_wherever_they_show_where_the_operator_wants_so() -> anyhow::Result<()> {
+    for (mask, first, second) in [(true, "***", "***"), (false, PASSWORD, "another")] {
+        let notified = Notified::start().await?;
+        let site = Site::start_with(|settings| {
+            settings.mask_pwd = mask;
+            settings.notify.clone_from(&notified.url);
+        })
+        .await?;
+        let user = site.api.get("/users", &[("pwd", PASSWORD)]).await?.ok()?;
+        assert_eq!(user["pwd"], first);
+        let id = user["deviceid"].as_str().unwrap_or_default();
+        let update = format!("/users/{id}/update");
+        for (query, shown) in [(("name", "gate"), first), (("pwd", "another"), second)] {
+            assert_eq!(site.api.get(&update, &[query]).await?.ok()?["pwd"], shown);
+        }
+        let issued = Issued { device: id.to_owned(), channels: Vec::new() };
+        let mut config = site.recorder(&issued);
+        config.password = "another".to_owned();
+        let device = config.start().await?;
+        assert_eq!(device.register().await?.status, 200);
+        notified.wait("users.regiester", &[("deviceid", id), ("pwd", second)]).await?;
+        assert_eq!(device.keepalive().await?, 200);
+        notified.wait("users.active", &[("deviceid", id)]).await?;
+        let told = Value::from(notified.all()).to_string();
+        assert_eq!(told.contains("another"), !mask, "{told}");
+        let vendor = site.api.get(&format!("/devices/{id}/vendor"), &[]).await?.ok()?;
+        assert!(!vendor.to_string().contains("another"), "{vendor}");
+        // It is masked, not changed.
+        assert_eq!(site.row("SELECT pwd FROM users WHERE deviceid = ?1", id)?, "another");
+    }
     Ok(())
 }
