@@ -4,8 +4,10 @@ use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Body, Document, Keepalive};
@@ -23,10 +25,17 @@ const ALLOW: &str = "ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, REGISTER"
 /// Seconds after which a device may try again what we could not decide.
 const RETRY_AFTER: &str = "5";
 
+/// What takes so long is not to be waited for by others; most requests take some microseconds.
+const LONG: Duration = Duration::from_millis(2);
+
+/// For how long it is remembered that one took long.
+const APART: Duration = Duration::from_secs(60);
+
 impl Gateway {
     /// Answers what comes in until the SIP door closes. Most requests are answered here and at once. One that has
     /// to wait goes on in a task of its own, so that none waits for another's database.
     pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
+        let mut apart_until = Instant::now();
         while let Some(item) = incoming.recv().await {
             let gateway = self.clone();
             match item {
@@ -38,15 +47,28 @@ impl Gateway {
                             None => gateway.0.sip.ignore(id).await,
                         };
                     });
-                    if let Some(unfinished) = begin(work) {
-                        self.in_background(unfinished);
-                    }
+                    self.attend(work, &mut apart_until);
                 }
                 Incoming::StrayAnswer { response, peer } => {
                     self.in_background(async move { gateway.end_stray_answer(&response, peer).await });
                 }
                 Incoming::Ack { .. } | Incoming::Cancelled { .. } | Incoming::Unacknowledged { .. } => {}
             }
+        }
+    }
+
+    /// Works on a request here, as far as it goes without waiting. Once that took long, be it for a plugin that loops
+    /// or a catalog of thousands, requests are worked on apart from each other for a while.
+    fn attend(&self, work: Pin<Box<impl Future<Output = ()> + Send + 'static>>, apart_until: &mut Instant) {
+        let started = Instant::now();
+        if started < *apart_until {
+            return self.in_background(work);
+        }
+        if let Some(unfinished) = begin(work) {
+            self.in_background(unfinished);
+        }
+        if started.elapsed() > LONG {
+            *apart_until = started + APART;
         }
     }
 
@@ -116,7 +138,7 @@ impl Gateway {
     fn sender(&self, from: Option<DeviceId>, document: &Document, peer: Peer) -> Option<DeviceId> {
         let claimed = from.into_iter().chain(iter::once_with(|| document.device_id.clone()));
         for device in claimed {
-            let sender = self.0.registry.hear(&device, peer, tokio::time::Instant::now());
+            let sender = self.0.registry.hear(&device, peer, Instant::now());
             match sender {
                 Sender::Stranger => continue,
                 Sender::Known => return Some(device),
