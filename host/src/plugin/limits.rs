@@ -47,9 +47,10 @@ pub(super) enum Stop {
 pub(super) struct Stopwatch {
     limits: Limits,
     started: Instant,
-    /// What the thread's CPU clock showed when the call began, as far as the first tick can tell.
-    cpu_at_start: Option<Duration>,
-    /// What the call had used at the last tick.
+    /// What the thread's CPU clock showed at the first tick. Nobody knows how much of the time until then the thread
+    /// had a core: it may have waited for one.
+    cpu_at_first: Option<Duration>,
+    /// What the call had used at the last tick since the first one.
     used: Duration,
 }
 
@@ -58,7 +59,7 @@ impl Stopwatch {
     pub(super) const TICK: Duration = Duration::from_millis(1);
 
     pub(super) fn start(limits: Limits, started: Instant) -> Self {
-        Self { limits, started, cpu_at_start: None, used: Duration::ZERO }
+        Self { limits, started, cpu_at_first: None, used: Duration::ZERO }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -67,14 +68,12 @@ impl Stopwatch {
 
     /// Looked at by the engine's ticks while guest code runs.
     pub(super) fn check(&mut self) -> Result<(), Stop> {
-        let elapsed = now().duration_since(self.started);
-        if elapsed > self.limits.wall {
+        if now().duration_since(self.started) > self.limits.wall {
             return Err(Stop::Wall);
         }
         let cpu = thread_cpu();
-        let first = || cpu.saturating_sub(elapsed.min(Self::TICK));
-        let start = *self.cpu_at_start.get_or_insert_with(first);
-        self.used = cpu.saturating_sub(start);
+        let first = *self.cpu_at_first.get_or_insert(cpu);
+        self.used = cpu.saturating_sub(first);
         if self.used > self.limits.cpu { Err(Stop::Cpu) } else { Ok(()) }
     }
 
@@ -197,6 +196,18 @@ mod tests {
         assert_eq!(idle.check(), Ok(()), "50 s of waiting are not CPU time");
         let mut stuck = Stopwatch::start(limits, now().checked_sub(Duration::from_secs(61)).unwrap());
         assert_eq!(stuck.check(), Err(Stop::Wall));
+    }
+
+    /// What broke: a call that lost its core for a tick counted as one of a tick's CPU time, so that its plugin was
+    /// asked beside the workers for a minute, which doubled what a registration costs.
+    #[test]
+    fn waiting_for_a_core_before_the_first_tick_is_not_cpu_time() {
+        let limits = Limits { cpu: Duration::from_secs(1), wall: Duration::from_secs(60), memory: 0 };
+        let mut waited = Stopwatch::start(limits, now().checked_sub(Duration::from_millis(10)).unwrap());
+        assert_eq!((waited.check(), waited.is_long()), (Ok(()), false));
+        let begun = thread_cpu();
+        while thread_cpu() < begun + Stopwatch::TICK {}
+        assert_eq!((waited.check(), waited.is_long()), (Ok(()), true));
     }
 
     #[test]
