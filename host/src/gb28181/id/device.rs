@@ -27,6 +27,9 @@ impl DeviceId {
         if text.len() > Self::MAX_BYTES {
             return Err(Error::Length(text.len()));
         }
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text.into()));
+        }
         match text.chars().find(|c| c.is_control() || c.is_whitespace()) {
             Some(character) => Err(Error::Character(character)),
             None => Ok(Self(text.into())),

@@ -13,7 +13,7 @@ use std::{borrow::Cow, error, fmt};
 use super::{
     headers::Headers,
     message::{Message, Method, Request, Response},
-    text::trim,
+    text::{has_any, trim},
     xml::Ending,
 };
 
@@ -257,7 +257,7 @@ impl Head {
         }
         let (name, value) = line.split_once(':').ok_or(Fault::HeaderLine)?;
         let (name, value) = (trim(name), trim(value));
-        if name.is_empty() || name.contains([' ', '\t', '\r', '\n']) {
+        if name.is_empty() || has_any(name, b" \t\r\n") {
             return Err(Fault::HeaderLine);
         }
         if name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l") {

@@ -47,6 +47,11 @@ pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
     })
 }
 
+/// Whether any of `wanted`, ASCII characters, stands in `text`.
+pub(super) fn has_any(text: &str, wanted: &[u8]) -> bool {
+    text.bytes().any(|byte| wanted.contains(&byte))
+}
+
 /// `text` without the blanks and line breaks around it.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_ascii()

@@ -1,6 +1,6 @@
 //! Addresses: `"Name" <sip:user@host:port;parameters>;parameters`, read in place.
 
-use super::text::{find, parameter, trim};
+use super::text::{find, has_any, parameter, trim};
 
 /// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl<'a> Address<'a> {
         let Some(open) = find(value, b'<') else {
             let end = find(value, b';').unwrap_or(value.len());
             let (uri, parameters) = value.split_at(end);
-            let plain = !uri.contains(['"', '<', '>']);
+            let plain = !has_any(uri, b"\"<>");
             return plain.then_some(Self { display: "", uri: trim(uri), parameters });
         };
         let (display, rest) = (trim(&value[..open]), &value[open + 1..]);

@@ -8,7 +8,7 @@
 use super::{
     headers::Headers,
     message::{Method, Request, Response},
-    text::{find, is_token, split},
+    text::{find, has_any, is_token, split},
     uri::{Address, Uri},
     via::Via,
 };
@@ -123,7 +123,7 @@ fn mandatory(headers: &Headers) -> Result<(), Flaw> {
 /// RFC 3261 §8.2.2.1 and §19.1.1: sip or sips, no blanks, no angle brackets, no headers.
 fn request_uri(text: &str) -> Result<(), Flaw> {
     let flaw = Flaw::Malformed("Request-URI");
-    if text.contains([' ', '\t', '<', '>', '"']) {
+    if has_any(text, b" \t<>\"") {
         return Err(flaw);
     }
     let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_token(scheme));
@@ -152,8 +152,8 @@ fn parties(headers: &Headers, method: &Method) -> Result<(), Flaw> {
 fn is_address(address: &Address<'_>) -> bool {
     let Address { display, uri, .. } = address;
     let quoted = display.len() > 1 && display.starts_with('"') && display.ends_with('"');
-    let named = quoted || !display.contains(['"', ',', ';', ':', '@']);
-    named && !uri.contains([' ', '\t']) && uri.split_once(':').is_some_and(|(scheme, _)| is_token(scheme))
+    let named = quoted || !has_any(display, b"\",;:@");
+    named && !has_any(uri, b" \t") && uri.split_once(':').is_some_and(|(scheme, _)| is_token(scheme))
 }
 
 /// A Contact with `?` in its URI needs angle brackets (RFC 3261 §20.10).

@@ -3,7 +3,7 @@
 use std::{fmt::Write, net::SocketAddr};
 
 use super::{
-    text::{find, is_token, parameter, split, trim},
+    text::{find, has_any, is_token, parameter, split, trim},
     uri::split_port,
 };
 
@@ -29,7 +29,7 @@ impl<'a> Via<'a> {
         let (transport, sent_by) = trim(rest).split_once([' ', '\t', '\r', '\n'])?;
         let known = trim(protocol).eq_ignore_ascii_case("SIP") && trim(version) == "2.0";
         let (host, port) = split_port(trim(sent_by))?;
-        let well = known && is_token(transport) && !host.is_empty() && !host.contains([' ', '\t']);
+        let well = known && is_token(transport) && !host.is_empty() && !has_any(host, b" \t");
         let full = split(parameters, b';').skip(1).all(|parameter| !parameter.is_empty());
         (well && full).then_some(Self { transport, host, port, parameters })
     }
