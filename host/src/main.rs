@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sluice::Server;
 use sluice::config::{self, Loaded};
 use tokio::signal::unix::{SignalKind, signal};
@@ -131,6 +132,7 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
         bail!("{} cannot be used", file.display());
     }
     log_to_stderr();
+    keep_secrets_from_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -145,6 +147,14 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
         server.run(shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Memory holds every password: a crash writes none of it to disk. Whoever needs a dump raises the limit (prlimit).
+fn keep_secrets_from_dumps() {
+    let limit = getrlimit(Resource::Core);
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit }) {
+        tracing::warn!(%error, "a crash could write a core dump, which holds passwords");
+    }
 }
 
 fn log_to_stderr() {

@@ -49,6 +49,7 @@ mod restart_flow;
 mod restart_record;
 mod scene;
 mod scripts;
+mod secrets;
 mod shadow;
 mod sign;
 mod sipp;

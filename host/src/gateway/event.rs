@@ -111,7 +111,7 @@ impl Gateway {
                 }
                 Ok(events) => wait = self.send_page(events, wait).await,
                 Err(error) => {
-                    tracing::error!(receiver = url, %error, "notifications cannot be read from the store");
+                    tracing::error!(receiver = host(url), %error, "notifications cannot be read from the store");
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -125,7 +125,7 @@ impl Gateway {
         let Backlog { waiting, dropped, .. } = backlog;
         if dropped > *noted {
             tracing::warn!(
-                receiver = url,
+                receiver = host(url),
                 waiting,
                 dropped,
                 "too many notifications wait; the oldest are dropped"
@@ -150,7 +150,7 @@ impl Gateway {
             if let Err(reason) = self.send(event).await {
                 if attempts == 0 {
                     tracing::warn!(
-                        receiver,
+                        receiver = host(&receiver),
                         event = id,
                         reason,
                         "notification not taken; tried again until it is"
@@ -226,5 +226,27 @@ impl Gateway {
             }
         }
         Ok(notify::Answer { index, status, body })
+    }
+}
+
+/// Of a receiver's URL what a log may have: services for chats put their token into the rest.
+fn host(url: &str) -> String {
+    reqwest::Url::parse(url).map_or_else(|_| "?".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_is_logged_without_its_token() {
+        for (url, logged) in [
+            ("https://oapi.dingtalk.com/robot/send?access_token=s3cret", "https://oapi.dingtalk.com"),
+            ("https://open.feishu.cn/open-apis/bot/v2/hook/s3cret", "https://open.feishu.cn"),
+            ("http://me:s3cret@192.0.2.1:8000/notify", "http://192.0.2.1:8000"),
+            ("s3cret", "?"),
+        ] {
+            assert_eq!(host(url), logged);
+        }
     }
 }
