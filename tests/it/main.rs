@@ -50,6 +50,7 @@ mod restart_record;
 mod scene;
 mod scripts;
 mod secrets;
+mod security_table;
 mod shadow;
 mod sign;
 mod sipp;

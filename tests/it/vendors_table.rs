@@ -69,7 +69,7 @@ fn rows(document: &str) -> Vec<Row> {
 }
 
 /// The names of all test functions of the project.
-fn tests() -> BTreeSet<String> {
+pub(crate) fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in ["host", "plugins", "tests"] {
         collect(&root().join(folder), &mut names);
@@ -92,7 +92,7 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
     }
 }
 
-fn read(name: &str) -> String {
+pub(crate) fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).expect("part of the project")
 }
 
