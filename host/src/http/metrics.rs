@@ -59,6 +59,8 @@ impl Page {
         series.gauge("devices_online", "Devices that are online", [([], *devices_online as f64)])?;
         let streams = streams.iter().map(|(stage, count)| ([("stage", *stage)], *count as f64));
         series.gauge("streams", "Open streams", streams)?;
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        series.gauge("tasks", "Tasks of the runtime that have not ended", [([], tasks as f64)])?;
         let Some(events) = events else { return Ok(()) };
         series.gauge(
             "events_waiting",
@@ -99,6 +101,10 @@ impl Page {
             ("malformed", sip.malformed),
             ("invalid", sip.invalid),
             ("dropped", sip.dropped),
+            ("requests", sip.requests),
+            ("answers", sip.answers),
+            ("answered", sip.answered),
+            ("unanswered", sip.unanswered),
             ("absorbed", sip.absorbed),
             ("refused", sip.refused),
             ("stray", sip.stray),

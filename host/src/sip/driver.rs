@@ -139,6 +139,7 @@ impl Driver {
         match report {
             Report::Closed(peer, end) => {
                 if let End::Refused(error) = end {
+                    count(&self.counters.received);
                     self.refuse(peer, &error);
                     self.gate.oversized(&error);
                 }

@@ -135,6 +135,7 @@ impl Endpoint {
     /// Answers a request; false if it has its final answer already, or is forgotten.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: &Response) -> bool {
         let wanted = self.servers.respond(now, id, response, &mut self.out);
+        self.out.counts.answered += u64::from(wanted && response.status >= 200);
         if self.servers.answered() > self.config.max_answered {
             self.servers.forget_oldest(&mut self.out);
         }
@@ -195,12 +196,15 @@ impl Endpoint {
         request.note_source(peer.remote);
         if request.method == Method::Cancel {
             let response = self.servers.handle_cancel(now, id, &request, &mut self.out);
+            self.out.counts.requests += 1;
+            self.out.counts.answered += 1;
             self.out.answer(peer, &response);
         } else if self.pending() >= self.config.max_pending {
             self.out.counts.refused += 1;
             self.out.answer(peer, &unavailable(&request));
         } else {
             let dialog = (request.method == Method::Invite).then(|| self.names.dialog(&request));
+            self.out.counts.requests += 1;
             self.servers.open(now, id, (peer, request, dialog), &mut self.out);
         }
     }

@@ -88,6 +88,14 @@ pub enum Event {
 /// What has been going on, in numbers that only rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Requests that were new, and went on to the transaction user; CANCELs too, which are answered here.
+    pub requests: u64,
+    /// Answers and ACKs that somebody waited for.
+    pub answers: u64,
+    /// Requests that got their final answer.
+    pub answered: u64,
+    /// Requests that got none while their senders waited.
+    pub unanswered: u64,
     /// Requests and answers that were repetitions, and absorbed.
     pub absorbed: u64,
     /// Requests refused because the table was full.

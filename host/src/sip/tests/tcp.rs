@@ -63,7 +63,8 @@ async fn what_cannot_be_framed_is_answered_and_ends_the_connection() {
     another.send(&from_device(Method::Message, 2)).await;
     door.serve(200).await;
     assert_eq!(another.next_status().await, (200, 2));
-    assert_eq!(door.counters().malformed, 1);
+    let counters = door.counters();
+    assert_eq!((counters.received, counters.malformed, counters.requests), (2, 1, 1));
 }
 
 #[tokio::test]

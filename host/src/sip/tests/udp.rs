@@ -28,7 +28,8 @@ async fn a_repeated_register_gets_the_same_answer_and_goes_no_further() {
     let (request, _) = door.serve(200).await;
     assert_eq!(request.headers.cseq().map(|cseq| cseq.number), Some(2));
     device.next_response().await;
-    let expected = Snapshot { received: 3, sent: 3, absorbed: 1, ..Snapshot::default() };
+    let expected =
+        Snapshot { received: 3, sent: 3, requests: 2, answered: 2, absorbed: 1, ..Snapshot::default() };
     assert_eq!(door.counters(), expected);
 }
 
@@ -77,7 +78,8 @@ async fn rubbish_is_counted_and_the_next_request_served() {
     device.send(&from_device(Method::Options, 1)).await;
     door.serve(200).await;
     assert_eq!(device.next_response().await.status, 200);
-    let expected = Snapshot { received: 5, sent: 1, malformed: 4, ..Snapshot::default() };
+    let expected =
+        Snapshot { received: 5, sent: 1, requests: 1, answered: 1, malformed: 4, ..Snapshot::default() };
     assert_eq!(door.counters(), expected);
 }
 

@@ -113,6 +113,7 @@ impl Clients {
     ) -> Result<(), Response> {
         let cancel = response.headers.cseq().is_some_and(|cseq| cseq.method == Method::Cancel);
         let key = ClientKey { id, cancel };
+        let absorbed = out.counts.absorbed;
         let Some(client) = self.table.get_mut(&key) else { return Err(response) };
         if client.peer != peer {
             self.by_peer.remove(&(client.peer, key));
@@ -125,6 +126,7 @@ impl Clients {
             _ => Input::Failure,
         };
         self.step(key, Cause { now, input, answer: Some((peer, response)) }, out);
+        out.counts.answers += u64::from(out.counts.absorbed == absorbed);
         Ok(())
     }
 

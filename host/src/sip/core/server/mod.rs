@@ -136,8 +136,9 @@ impl Servers {
         let known = self.table.contains_key(&id).then_some(id);
         let Some(id) = known.or_else(|| self.accepted.get(&dialog).copied()) else { return false };
         let cause = Cause { now, input: Input::Ack, answer: None, ack: Some((peer, request)) };
-        if !self.step(id, cause, out) {
-            out.counts.absorbed += 1;
+        match self.step(id, cause, out) {
+            true => out.counts.answers += 1,
+            false => out.counts.absorbed += 1,
         }
         true
     }
@@ -158,7 +159,8 @@ impl Servers {
         if let Some(to) = terminated.headers.get("To") {
             accepted.headers.set("To", to);
         }
-        self.step(id, Cause { now, input: Input::Cancel, answer: Some(&terminated), ack: None }, out);
+        let cause = Cause { now, input: Input::Cancel, answer: Some(&terminated), ack: None };
+        out.counts.answered += u64::from(self.step(id, cause, out));
         accepted
     }
 
@@ -174,7 +176,10 @@ impl Servers {
         if timer == Timer::J {
             self.answered.remove(&id);
         } else if self.table.get(&id).is_some_and(|server| server.running.is_due(timer, at)) {
-            self.step(id, Cause { now, input: Input::Timer(timer), answer: None, ack: None }, out);
+            let fired =
+                self.step(id, Cause { now, input: Input::Timer(timer), answer: None, ack: None }, out);
+            let gave_up = fired && matches!(timer, Timer::C | Timer::Unanswered);
+            out.counts.unanswered += u64::from(gave_up);
         }
     }
 
