@@ -176,7 +176,12 @@ impl Gateway {
         let active = if keepalive.is_ok() { now } else { -1 };
         let touch = Touch { active: Some(active), seen_at: Some(now), ..Touch::default() };
         self.0.store.touch(device.as_str(), touch);
-        self.tell(self.user_activity(device, &keepalive.status)).await
+        // Who is there stays there, whatever becomes of the news: it is the first that is given up, and the next
+        // keepalive brings it again.
+        if let Err(error) = self.tell(self.user_activity(device, &keepalive.status)).await {
+            tracing::debug!(device.id = %device, %error, "nobody will be told of a keepalive");
+        }
+        Ok(())
     }
 }
 

@@ -92,12 +92,13 @@ impl Gateway {
         self.0.store.close().await;
     }
 
-    /// Whether store and media server answer.
+    /// Whether store and media server answer, and the store can be written.
     pub async fn readiness(&self) -> Readiness {
         let (notifications, media) = tokio::join!(self.notifications(), self.0.media.version());
+        let unwritable = self.0.store.trouble().map(|error| Error::from(error).told());
         Readiness {
             media: media.err().map(|error| error.told()),
-            store: notifications.as_ref().err().map(Error::told),
+            store: notifications.as_ref().err().map(Error::told).or(unwritable),
             notifications: notifications.ok(),
         }
     }

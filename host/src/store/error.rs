@@ -76,6 +76,26 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it is the file or its disk that fails, and not what was to be written.
+    pub(super) fn is_trouble(&self) -> bool {
+        use rusqlite::ErrorCode;
+        let Self::Sqlite(source) = self else { return false };
+        let trouble = [
+            ErrorCode::CannotOpen,
+            ErrorCode::DatabaseBusy,
+            ErrorCode::DatabaseCorrupt,
+            ErrorCode::DatabaseLocked,
+            ErrorCode::DiskFull,
+            ErrorCode::NotADatabase,
+            ErrorCode::PermissionDenied,
+            ErrorCode::ReadOnly,
+            ErrorCode::SystemIoFailure,
+        ];
+        source.sqlite_error_code().is_some_and(|code| trouble.contains(&code))
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(error))

@@ -91,6 +91,11 @@ impl Store {
         self.touches.add(id, touch);
     }
 
+    /// Why nothing can be written at the moment: the disk is full, another program holds the lock. None while it can.
+    pub fn trouble(&self) -> Option<Error> {
+        self.writer.trouble()
+    }
+
     /// What the writing thread has done so far.
     pub fn writer_stats(&self) -> WriterStats {
         self.writer.stats()

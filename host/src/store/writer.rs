@@ -7,7 +7,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -21,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Error, Result, touch::Touches};
+use super::{Error, Result, counters, touch::Touches};
 
 /// Jobs that may wait; past it, callers wait to hand theirs over.
 pub(super) const QUEUE: usize = 4096;
@@ -29,7 +29,7 @@ pub(super) const QUEUE: usize = 4096;
 /// Jobs that share one commit at most, so that the first of them does not wait for long.
 const BATCH: usize = 1024;
 
-/// How often it is looked what is to be written behind.
+/// How often it is looked what is to be written behind, and whether what could not be written now can.
 const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 
 /// So many periods later at most it is written: then a device that says several times where it is costs one row.
@@ -72,6 +72,8 @@ struct Counts {
     commits: AtomicU64,
     failed_commits: AtomicU64,
     jobs: AtomicU64,
+    /// Why nothing can be written; none while it can. Locked to look and to change it.
+    trouble: Mutex<Option<Error>>,
 }
 
 impl Writer {
@@ -95,11 +97,14 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and returns once that is on disk. The work is done even when the caller
-    /// stops waiting for it.
+    /// stops waiting for it. While nothing can be written it is refused at once: the thread itself tries on.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if let Some(trouble) = self.trouble() {
+            return Err(trouble);
+        }
         let (job, answer) = job(work);
         self.commands.send(Command::Job(job)).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
@@ -112,6 +117,11 @@ impl Writer {
             // An error means that the thread has ended, which is what we wait for.
             let _ = receiver.await;
         }
+    }
+
+    /// Why nothing can be written; none while it can.
+    pub(super) fn trouble(&self) -> Option<Error> {
+        self.counts.trouble().clone()
     }
 
     /// Commands that wait.
@@ -153,8 +163,11 @@ impl WriterThread {
                         break closer;
                     }
                 }
-                _ = flush.tick() => if self.is_flush_due() && self.flush_some() {
-                    flush.reset_immediately();
+                _ = flush.tick() => {
+                    self.try_again();
+                    if self.is_flush_due() && self.flush_some() {
+                        flush.reset_immediately();
+                    }
                 }
             }
         };
@@ -196,9 +209,20 @@ impl WriterThread {
         due
     }
 
+    /// Writes a row of its own where writing has failed: that tells when it works again.
+    fn try_again(&self) {
+        if self.counts.trouble().is_some() {
+            let (job, _) = job(|connection| counters::set(connection, "attempt", 0));
+            self.run_all(vec![job]);
+        }
+    }
+
     /// Writes the next batch of what is written behind. False at the end of a pass over it, and when that
     /// failed.
     fn flush_some(&mut self) -> bool {
+        if self.counts.trouble().is_some() {
+            return false;
+        }
         let batch = Arc::new(self.touches.sample(&self.flushed_to));
         let Some((last, _)) = batch.last() else {
             self.flushed_to.clear();
@@ -304,6 +328,22 @@ impl Counts {
     fn note(&self, outcome: &Result<()>) {
         let count = if outcome.is_ok() { &self.commits } else { &self.failed_commits };
         count.fetch_add(1, Ordering::Relaxed);
+        let mut trouble = self.trouble();
+        match (outcome, trouble.is_some()) {
+            (Ok(()), true) => {
+                tracing::info!("the database can be written again");
+                *trouble = None;
+            }
+            (Err(error), false) if error.is_trouble() => {
+                tracing::error!(%error, "the database cannot be written; what needs it is refused until it can");
+                *trouble = Some(error.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Error>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

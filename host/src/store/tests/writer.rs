@@ -187,6 +187,13 @@ async fn a_full_disk_is_an_error_and_passes() {
         "{refused:?}"
     );
 
+    assert!(fixture.store.trouble().is_some());
+    let again = fixture.store.create_user(new_user()).await;
+    assert!(matches!(&again, Err(Error::Sqlite(_))), "{again:?}");
+    // The thread tries by itself; until it has succeeded, everything is refused at once.
+    while fixture.store.trouble().is_some() {
+        tokio::task::yield_now().await;
+    }
     limit(1_000_000).await.unwrap();
     assert_eq!(fixture.store.create_user(big()).await.unwrap().deviceid, "37070000081118000001");
 }
