@@ -19,6 +19,11 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Threads for what blocks: reading the store, deleting files, and calls of plugins that have been slow. Tokio allows
+/// 512; where ten thousand devices registered on a busy machine it started them all, and kept 2 MB for each (`cargo
+/// soak`). Past these a worker waits for the milliseconds that a call takes.
+const BLOCKING_THREADS: usize = 16;
+
 /// A GB28181 SIP gateway for ZLMediaKit whose policy runs in WebAssembly components.
 ///
 /// Cameras, NVRs and DVRs register with it over SIP; callers start and stop their streams by HTTP. Who may
@@ -133,10 +138,16 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
     }
     log_to_stderr();
     keep_secrets_from_dumps();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    widen_limits();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // A file that reaches the limit of file size is an error to be told (EFBIG), not our end.
+        let _oversized = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
         let server = Server::bind(loaded.config).await?;
         let shutdown = async move {
             tokio::select! {
@@ -154,6 +165,14 @@ fn keep_secrets_from_dumps() {
     let limit = getrlimit(Resource::Core);
     if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit }) {
         tracing::warn!(%error, "a crash could write a core dump, which holds passwords");
+    }
+}
+
+/// Allows as many connections as the system lets us have: most begin with a limit of 1,024 that they may raise.
+fn widen_limits() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, limit = current, "the limit of open files stays as it is");
     }
 }
 

@@ -85,13 +85,17 @@ async fn run(listener: TcpListener, floor: Floor, shutdown: impl Future<Output =
     }
 }
 
-/// The next connection. A failed accept is not the end: the caller is gone, or we are out of something.
+/// The next connection. A failed accept is not the end: the caller is gone, or we are out of something. The log has
+/// the first of a row of failures.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                tracing::warn!(%error, "no connection accepted");
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "no connection accepted; tried again until one is");
+                }
                 time::sleep(PAUSE).await;
             }
         }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::{
     io::AsyncWriteExt,
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpSocket, TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
     sync::mpsc::{self, error::TrySendError},
@@ -88,9 +88,10 @@ pub(super) enum End {
 impl Connections {
     /// Opens a listener.
     pub(super) fn bind(address: SocketAddr, limits: Limits, drops: Arc<Drops>) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener: Some(TcpListener::from_std(listener)?), ..Self::none(limits, drops) })
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self { listener: Some(socket.listen(BACKLOG)?), ..Self::none(limits, drops) })
     }
 
     /// No listener, and so never a connection.
@@ -336,6 +337,9 @@ async fn write(writer: &mut WriteHalf<'_>, mut queue: mpsc::Receiver<Bytes>, pat
     End::Gone
 }
 
+/// Connections that may wait to be accepted, as far as `net.core.somaxconn` lets them: all devices come back at once
+/// after a power cut, and one that does not fit tries again only after a second.
+const BACKLOG: u32 = 16_384;
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Messages that may wait for one connection.
