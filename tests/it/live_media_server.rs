@@ -66,6 +66,29 @@ async fn it_never_answers() -> anyhow::Result<()> {
     over(&site, &device, &last_stream(&site, &issued)?).await
 }
 
+/// Whatever it answers to the closing of a stream, nobody knows whether it is closed: it is asked again until it says
+/// so, and meanwhile the device has its BYE.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_answers_nonsense_and_is_asked_again() -> anyhow::Result<()> {
+    let (site, issued, device) = each("udp").await?;
+    site.zlm.fail("openRtpServer", Fault::Rubbish, Some(1));
+    let text =
+        "流媒体服务错误 (media server: openRtpServer: HTTP status 200, and an answer that makes no sense)";
+    assert_eq!(play_in_vain(&site, &issued).await?, (408, "1003".to_owned(), text.to_owned()));
+    over(&site, &device, &last_stream(&site, &issued)?).await?;
+
+    let stream = play(&site, &issued).await?;
+    flows(&site, &stream, 5).await?;
+    for api in ["closeRtpServer", "close_streams"] {
+        site.zlm.fail(api, Fault::Status(500), Some(1));
+        site.zlm.fail(api, Fault::Code(-1, "not now".to_owned()), Some(1));
+        site.zlm.fail(api, Fault::Rubbish, Some(1));
+    }
+    stop(&site, &stream).await?;
+    hung_up(&device).await?;
+    over(&site, &device, &stream).await
+}
+
 /// The device has accepted by then: it gets its BYE.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_cannot_connect_to_the_device() -> anyhow::Result<()> {

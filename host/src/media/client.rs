@@ -14,6 +14,10 @@ use super::{
 /// `type` of the record calls: an MP4 file.
 const MP4: u8 = 1;
 
+/// Most bytes of an answer: `getMediaList` with ten thousand streams has some 40 MB. What says more than that is no
+/// media server, and would fill the memory in the time it has.
+const LONGEST: usize = 64 << 20;
+
 /// A media server's HTTP API. Cheap to clone.
 #[derive(Clone)]
 pub struct MediaServer {
@@ -225,9 +229,15 @@ impl MediaServer {
             _ => Map::new(),
         };
         body.insert("secret".to_owned(), (*self.secret).into());
-        let answer = self.client.post(url).json(&body).send().await.map_err(|e| broken(api, e))?;
+        let mut answer = self.client.post(url).json(&body).send().await.map_err(|e| broken(api, e))?;
         let status = answer.status();
-        let body = answer.bytes().await.map_err(|e| broken(api, e))?;
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(|e| broken(api, e))? {
+            if body.len() + piece.len() > LONGEST {
+                return Err(Error::BadAnswer { api, status: status.as_u16(), source: None });
+            }
+            body.extend_from_slice(&piece);
+        }
         read(api, status, &body)
     }
 }

@@ -32,7 +32,7 @@ pub enum Error {
         api: &'static str,
         /// The answer's HTTP status.
         status: u16,
-        /// Where it stops making sense; none when it is the status.
+        /// Where it stops making sense; none when it is the status, or it does not end.
         source: Option<serde_json::Error>,
     },
     /// The TLS or HTTP client cannot be set up.

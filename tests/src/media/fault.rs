@@ -11,6 +11,8 @@ pub enum Fault {
     Lost,
     /// It is done, but nothing is answered.
     Mute,
+    /// It is done, but what is answered is no JSON, as from a proxy that has lost its server.
+    Rubbish,
     /// Nothing is done; this HTTP status is answered.
     Status(u16),
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::server::{FakeServer, write_answer};
@@ -49,6 +50,54 @@ async fn its_answer_makes_no_sense() {
         assert!(matches!(error, Error::BadAnswer { .. }), "{status} {body}: {error:?}");
         asked.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn its_answer_breaks_off() {
+    let server = FakeServer::bind().await;
+    let client = server.client();
+    let breaks_off = async {
+        let (mut stream, _) = server.accept().await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"code\":0").await.unwrap();
+    };
+    let (error, ()) = tokio::join!(client.close_rtp_server("x"), breaks_off);
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert!(!error.is_down(), "it may have done what it was asked");
+}
+
+#[tokio::test]
+async fn its_answer_stands_still() {
+    let server = FakeServer::bind().await;
+    let client = server.client_waiting(Duration::from_millis(100));
+    let stands_still = async {
+        let (mut stream, _) = server.accept().await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"code\":0").await.unwrap();
+        stream
+    };
+    let (error, _stream) = tokio::join!(client.close_rtp_server("x"), stands_still);
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+}
+
+/// It was read until the time was over, into memory: ten seconds of a fast line are gigabytes.
+#[tokio::test]
+async fn its_answer_never_ends() {
+    let server = FakeServer::bind().await;
+    let client = server.client();
+    let never_ends = async {
+        let (mut stream, _) = server.accept().await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"code\":0,\"data\":\"").await.unwrap();
+        let mut sent = 0;
+        while let Ok(written) = stream.write(&[b'x'; 1 << 16]).await {
+            sent += written;
+        }
+        sent
+    };
+    let (error, sent) = tokio::join!(client.close_rtp_server("x"), never_ends);
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::BadAnswer { status: 200, .. }), "{error:?}");
+    assert!(sent < 100 << 20, "{sent} bytes were taken");
 }
 
 /// ZLMediaKit says keep-alive and then closes after an error; a call on that connection would break.

@@ -103,16 +103,19 @@ async fn call(
     let answer = match &fault {
         Some(Fault::Code(code, message)) => Some(Err(Failure { code: *code, message: message.clone() })),
         Some(Fault::Hang | Fault::Status(_)) => None,
-        Some(Fault::Lost | Fault::Mute) | None => match dispatch(&core, &name, &params).await {
-            Some(answer) => Some(answer),
-            None => return not_found(),
-        },
+        Some(Fault::Lost | Fault::Mute | Fault::Rubbish) | None => {
+            match dispatch(&core, &name, &params).await {
+                Some(answer) => Some(answer),
+                None => return not_found(),
+            }
+        }
     };
     let failed = matches!(answer, Some(Err(_)));
     let answer = answer.map(render);
     core.calls.push(ApiCall { name, params: params.0, answer: answer.clone() });
     match (fault, answer) {
         (Some(Fault::Hang | Fault::Mute), _) => std::future::pending().await,
+        (Some(Fault::Rubbish), _) => Html("<html>502 Bad Gateway").into_response(),
         (Some(Fault::Status(status)), _) => {
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
