@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::gb28181::sdp::Session;
@@ -197,7 +197,10 @@ impl Gateway {
 
     /// Sends the INVITE of an earlier run again, as often as it takes to reach the device, and withdraws it.
     async fn ask_again(&self, stream: Stream, sent: &Sent, request: Request) {
-        while clock::seconds() - sent.at < FORGOTTEN_SECS {
+        // The wall clock may have been set since: what is left of the time is never more than all of it.
+        let left = (sent.at + FORGOTTEN_SECS - clock::seconds()).clamp(0, FORGOTTEN_SECS);
+        let forgotten = Instant::now() + Duration::from_secs(left.unsigned_abs());
+        while Instant::now() < forgotten {
             if let Some(peer) = self.whereabouts(&stream)
                 && let Ok(mut invite) = self.0.sip.invite(peer, request.clone()).await
             {
