@@ -1,4 +1,4 @@
-//! Tokens, numbers and addresses that differ from run to run.
+//! Tokens, numbers and addresses that differ from run to run, and numbers that do not.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -20,6 +20,30 @@ pub(crate) fn number() -> u32 {
 /// A Call-ID, tag or branch suffix.
 pub(crate) fn id() -> String {
     token(8)
+}
+
+/// Numbers by chance that are the same in each run: what one seed gives (xorshift64, George Marsaglia).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        // 0 would stay 0 for ever.
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Below `end`, which is not 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    /// Whether it happens, where it does in so many of a thousand cases.
+    pub fn happens(&mut self, per_mille: u32) -> bool {
+        self.below(1000) < u64::from(per_mille)
+    }
 }
 
 /// A loopback address of its own for somebody who restarts: whatever runs beside it, its ports are free then.

@@ -1,20 +1,18 @@
 //! Who plays: the API's callers and the media server, in a thread beside the generator.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
-use axum::routing::any;
 use serde_json::{Value, json};
 use sluice_tests::site::Api;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::histogram::Histogram;
+use super::media::{Media, Mood};
 use super::subject::SECRET;
 use super::words;
 
@@ -24,8 +22,19 @@ const CALLERS: usize = 4;
 /// A media server that says yes to everything, and callers of the API.
 pub(crate) struct Caller {
     runtime: Runtime,
-    media: SocketAddr,
+    media: Media,
     shared: Arc<Shared>,
+}
+
+/// What came of the calls so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) asked: u64,
+    pub(crate) answered: u64,
+    /// By the code of the envelope.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Calls that got no answer.
+    pub(crate) unanswered: u64,
 }
 
 struct Shared {
@@ -34,6 +43,7 @@ struct Shared {
     under_way: AtomicU64,
     failed: AtomicU64,
     times: Mutex<Histogram>,
+    calls: Mutex<Calls>,
     /// Stream by channel.
     open: Mutex<HashMap<u32, String>>,
 }
@@ -42,17 +52,14 @@ impl Caller {
     /// Starts the media server.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-        let media = listener.local_addr()?;
-        let everything =
-            any(|| async { axum::Json(json!({ "code": 0, "count_hit": 0, "count_closed": 0, "data": [] })) });
-        runtime.spawn(async move { axum::serve(listener, Router::new().fallback(everything)).await });
+        let media = runtime.block_on(Media::start())?;
         let shared = Shared {
             api: Mutex::default(),
             callers: Semaphore::new(CALLERS),
             under_way: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             times: Mutex::default(),
+            calls: Mutex::default(),
             open: Mutex::default(),
         };
         Ok(Self { runtime, media, shared: Arc::new(shared) })
@@ -60,7 +67,30 @@ impl Caller {
 
     /// `media.api` for the gateway.
     pub(crate) fn media(&self) -> String {
-        format!("http://{}", self.media)
+        format!("http://{}", self.media.address)
+    }
+
+    /// Changes what the media server does. One that comes back says so.
+    pub(crate) fn set_media(&self, mood: Mood) -> anyhow::Result<()> {
+        self.runtime.block_on(self.media.set(mood))?;
+        if mood == Mood::Ready {
+            let api = self.shared.api()?;
+            self.runtime.spawn(async move { api.hook("on_server_started", &json!({})).await });
+        }
+        Ok(())
+    }
+
+    /// What came of the calls so far.
+    pub(crate) fn calls(&self) -> Calls {
+        lock(&self.shared.calls).clone()
+    }
+
+    /// The gateway's numbers, as it shows them.
+    pub(crate) fn metrics(&self) -> anyhow::Result<String> {
+        let url = format!("{}/metrics", self.shared.api()?.base());
+        let page =
+            async move { reqwest::Client::builder().no_proxy().build()?.get(url).send().await?.text().await };
+        Ok(self.runtime.block_on(page)?)
     }
 
     /// Where the API is now.
@@ -135,7 +165,7 @@ impl Shared {
     async fn open(&self, channel: u32) -> anyhow::Result<()> {
         let begin = Instant::now();
         let path = format!("/devices/{}/play", words::channel(channel));
-        let data = self.api()?.get(&path, &[]).await?.ok()?;
+        let data = self.call(&path).await?;
         lock(&self.times).note(begin.elapsed());
         let stream = data["ssrc"].as_str().unwrap_or_default().to_owned();
         self.tell(&stream, true).await?;
@@ -145,8 +175,21 @@ impl Shared {
 
     async fn stop(&self, channel: u32) -> anyhow::Result<()> {
         let Some(stream) = lock(&self.open).remove(&channel) else { return Ok(()) };
-        self.api()?.get(&format!("/play/{stream}/stop"), &[]).await?.ok()?;
+        self.call(&format!("/play/{stream}/stop")).await?;
         Ok(())
+    }
+
+    async fn call(&self, path: &str) -> anyhow::Result<Value> {
+        lock(&self.calls).asked += 1;
+        let reply = self.api()?.get(path, &[]).await.inspect_err(|_| lock(&self.calls).unanswered += 1)?;
+        let code = reply.refusal().1;
+        let data = reply.ok();
+        let mut calls = lock(&self.calls);
+        match &data {
+            Ok(_) => calls.answered += 1,
+            Err(_) => *calls.refused.entry(code).or_default() += 1,
+        }
+        data
     }
 
     async fn tell(&self, stream: &str, regist: bool) -> anyhow::Result<Value> {

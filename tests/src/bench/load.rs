@@ -53,6 +53,8 @@ pub(crate) struct Load {
 pub(crate) struct Seen {
     pub(crate) registered: Histogram,
     pub(crate) kept_alive: Histogram,
+    /// Requests, repetitions not counted.
+    pub(crate) requests: u64,
     /// Datagrams sent again.
     pub(crate) repeated: u64,
     /// Tasks given up.
@@ -99,6 +101,11 @@ impl Load {
         self.places.len() - self.free.len()
     }
 
+    /// Datagrams that went out.
+    pub(crate) fn sent(&self) -> u64 {
+        self.wire.sent()
+    }
+
     /// Takes what was seen, and begins anew.
     pub(crate) fn take_seen(&mut self) -> Seen {
         std::mem::take(&mut self.seen)
@@ -122,6 +129,7 @@ impl Load {
         let line = self.line(index, device);
         let datagram = say(line);
         self.wire.send(self.socket(device), &datagram);
+        self.seen.requests += 1;
         let (branch, wait) = (line.branch, T1);
         let place = Place {
             device,
@@ -217,6 +225,7 @@ impl Load {
         let line = self.line(index, device);
         let datagram = words::register(line, Some(nonce));
         self.wire.send(self.socket(device), &datagram);
+        self.seen.requests += 1;
         if let Some(place) = &mut self.places[index as usize] {
             let (branch, wait) = (line.branch, T1);
             *place = Place { datagram, branch, sent: now, tried: now, wait, challenged: true, ..*place };

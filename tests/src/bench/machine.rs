@@ -69,6 +69,16 @@ pub(crate) fn memory(process: u32) -> anyhow::Result<u64> {
     Ok(kilobytes << 10)
 }
 
+/// How many descriptors a process has open.
+pub(crate) fn descriptors(process: u32) -> anyhow::Result<u64> {
+    Ok(fs::read_dir(format!("/proc/{process}/fd"))?.count() as u64)
+}
+
+/// How many threads a process has.
+pub(crate) fn threads(process: u32) -> anyhow::Result<u64> {
+    Ok(fs::read_dir(format!("/proc/{process}/task"))?.count() as u64)
+}
+
 /// The machine in a line.
 pub(crate) fn description() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();

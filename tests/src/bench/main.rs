@@ -6,19 +6,23 @@
 //! | `load` | the devices: closed loop, real Digest, repetitions, losses |
 //! | `words` | their messages |
 //! | `wire` | their sockets |
-//! | `caller` | callers of the API, and a media server that says yes |
+//! | `caller` | callers of the API |
+//! | `media` | a media server that says yes, unless it is told not to |
 //! | `subject` | the gateway and the echo as processes, and the gateway's store |
 //! | `echo` | the yardstick |
 //! | `machine` | cores, CPU time, memory |
 //! | `histogram`, `report` | what came out |
+//! | `soak/` | `cargo soak`: the same load for an hour, with faults, and whether the books balance |
 
 mod caller;
 mod echo;
 mod histogram;
 mod load;
 mod machine;
+mod media;
 mod phases;
 mod report;
+mod soak;
 mod subject;
 mod wire;
 mod words;
@@ -107,6 +111,9 @@ impl Phase {
 }
 
 fn main() -> anyhow::Result<()> {
+    if std::env::args().nth(1).is_some_and(|word| word == "soak") {
+        return soak::run(&soak::Arguments::parse_from(std::env::args().skip(1)));
+    }
     let arguments = Arguments::parse();
     if arguments.role.as_deref() == Some("echo") {
         return echo::run();

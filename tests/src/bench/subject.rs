@@ -21,13 +21,16 @@ pub(crate) struct Subject {
     pub(crate) sip: SocketAddr,
     /// The API; none for the echo.
     pub(crate) http: Option<SocketAddr>,
+    /// Where connections come in; none where there is no such door.
+    pub(crate) tcp: Option<SocketAddr>,
 }
 
 /// Where a gateway keeps its state, and what it is told.
 pub(crate) struct Home {
     binary: PathBuf,
     pub(crate) folder: tempfile::TempDir,
-    cores: Cores,
+    /// None: the gateway runs wherever there is room.
+    cores: Option<Cores>,
 }
 
 impl Subject {
@@ -37,11 +40,15 @@ impl Subject {
         let mut child = command.arg("echo").stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut line)?;
-        Ok(Self { child, sip: line.trim().parse()?, http: None })
+        Ok(Self { child, sip: line.trim().parse()?, http: None, tcp: None })
     }
 
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         machine::cpu_time(self.child.id())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
@@ -66,7 +73,12 @@ impl Drop for Subject {
 
 impl Home {
     /// A folder with a configuration of defaults, but for loopback addresses, and an empty store.
-    pub(crate) fn new(binary: PathBuf, cores: Cores, media: &str, sip_port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        binary: PathBuf,
+        cores: impl Into<Option<Cores>>,
+        media: &str,
+        sip_port: u16,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let plugins = sluice_build::plugins()?;
         let text = format!(
@@ -78,7 +90,7 @@ impl Home {
             plugins.with_file_name("plugin-cache"),
         );
         std::fs::write(folder.path().join("sluice.toml"), text)?;
-        Ok(Self { binary, folder, cores })
+        Ok(Self { binary, folder, cores: cores.into() })
     }
 
     pub(crate) fn binary(&self) -> &Path {
@@ -97,7 +109,7 @@ impl Home {
                 let (sip, http) = (address(&line, "udp")?, Some(address(&line, "http")?));
                 // Nobody reads on: with RUST_LOG=warn little more comes, and a closed pipe does not hurt it.
                 std::thread::spawn(move || log.lines().for_each(drop));
-                return Ok(Subject { child, sip, http });
+                return Ok(Subject { child, sip, http, tcp: address(&line, "tcp").ok() });
             }
             said.push_str(&line);
         }
@@ -105,7 +117,19 @@ impl Home {
 
     /// Starts the gateway and does not wait; it will be at `sip`.
     pub(crate) fn start_at_once(&self, sip: SocketAddr) -> anyhow::Result<Subject> {
-        Ok(Subject { child: self.spawn(Stdio::null())?, sip, http: None })
+        Ok(Subject { child: self.spawn(Stdio::null())?, sip, http: None, tcp: None })
+    }
+
+    /// Changes the configuration, from the next start on.
+    pub(crate) fn amend(&self, change: impl FnOnce(String) -> String) -> anyhow::Result<()> {
+        let file = self.folder.path().join("sluice.toml");
+        Ok(std::fs::write(&file, change(std::fs::read_to_string(&file)?))?)
+    }
+
+    /// Bytes of the store on disk, its log included.
+    pub(crate) fn stored(&self) -> u64 {
+        let files = ["sluice.db", "sluice.db-wal"].map(|name| self.folder.path().join(name));
+        files.iter().filter_map(|file| Some(std::fs::metadata(file).ok()?.len())).sum()
     }
 
     /// Writes `count` devices into the store, each with a channel that is on: by the API it would take an hour.
@@ -137,7 +161,10 @@ impl Home {
     }
 
     fn spawn(&self, log: Stdio) -> anyhow::Result<Child> {
-        let mut command = machine::on_core(self.cores.subject, &self.binary);
+        let mut command = match self.cores {
+            Some(cores) => machine::on_core(cores.subject, &self.binary),
+            None => Command::new(&self.binary),
+        };
         let config: &Path = &self.folder.path().join("sluice.toml");
         let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,sluice::run=info".to_owned());
         command
