@@ -5,6 +5,7 @@
 //! | [`device`] | simulated cameras and recorders: SIP over UDP or TCP, catalogs, real RTP, scripted misbehaviour |
 //! | [`media`] | a simulated ZLMediaKit: its HTTP API, its hooks, its way with RTP, its delays |
 //! | [`journal`] | what either saw, awaited with a deadline instead of a sleep |
+//! | [`relay`] | a bad network between them: loses, doubles, delays, reorders |
 //! | [`sip`], [`digest`], [`rtp`] | the wire formats, written apart from the gateway's |
 //! | [`policy`] | a folder of components, to be changed while a gateway watches it |
 //! | [`puppet`] | a vendor module that does as its configuration says |
@@ -42,6 +43,7 @@ pub mod media;
 pub mod policy;
 pub mod puppet;
 pub mod random;
+pub mod relay;
 pub mod rtp;
 pub mod sip;
 pub mod site;
