@@ -82,7 +82,7 @@ async fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
 
 /// How many descriptors the gateway has.
 fn open(process: &Process) -> anyhow::Result<usize> {
-    Ok(std::fs::read_dir(format!("/proc/{}/fd", process.id()?))?.count())
+    Ok(std::fs::read_dir(format!("/proc/{}/fd", process.id().context("it runs")?))?.count())
 }
 
 /// How many lines it has logged.
@@ -94,7 +94,7 @@ fn lines(process: &Process) -> anyhow::Result<usize> {
 fn cpu(process: &Process) -> anyhow::Result<Duration> {
     /// USER_HZ, the same on every Linux that Rust's first tier knows.
     const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id()?))?;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id().context("it runs")?))?;
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
     Ok(TICK * ticks)
@@ -103,7 +103,7 @@ fn cpu(process: &Process) -> anyhow::Result<Duration> {
 /// Limits how many descriptors it may have.
 async fn limit(process: &Process, most: usize) -> anyhow::Result<()> {
     let mut command = Command::new("prlimit");
-    command.args(["--pid", &process.id()?.to_string(), &format!("--nofile={most}:")]);
+    command.args(["--pid", &process.id().context("it runs")?.to_string(), &format!("--nofile={most}:")]);
     let status = command.status().await.context("prlimit (util-linux) cannot be run")?;
     ensure!(status.success(), "prlimit failed");
     Ok(())

@@ -18,11 +18,21 @@ pub(crate) struct House {
     settings: Settings,
     pub(crate) folder: TempDir,
     binary: PathBuf,
+    /// More for the gateway's environment.
+    environment: Vec<(&'static str, String)>,
 }
 
 impl House {
     /// Starts a gateway for the first time; from then on it always takes the same ports.
     pub(crate) async fn start(change: impl FnOnce(&mut Settings)) -> anyhow::Result<(Self, Process)> {
+        Self::start_in(&[], change).await
+    }
+
+    /// The same, with more in the gateway's environment.
+    pub(crate) async fn start_in(
+        environment: &[(&'static str, String)],
+        change: impl FnOnce(&mut Settings),
+    ) -> anyhow::Result<(Self, Process)> {
         let zlm = FakeZlm::start(ZlmConfig {
             address: random::address(),
             hook_query: Some("token=hook-token".to_owned()),
@@ -37,7 +47,8 @@ impl House {
         settings.udp.clone_from(&any);
         settings.tcp = any;
         change(&mut settings);
-        let mut house = Self { zlm, settings, folder: tempfile::tempdir()?, binary: binary::gateway()? };
+        let (folder, binary, environment) = (tempfile::tempdir()?, binary::gateway()?, environment.to_vec());
+        let mut house = Self { zlm, settings, folder, binary, environment };
         let process = house.open().await?;
         house.settings.http = process.http.to_string();
         house.settings.udp = process.sip.to_string();
@@ -48,7 +59,7 @@ impl House {
 
     /// Starts the gateway again, on what it kept.
     pub(crate) async fn open(&self) -> anyhow::Result<Process> {
-        Process::start(&self.binary, &self.settings, self.folder.path()).await
+        Process::start_in(&self.environment, &self.binary, &self.settings, self.folder.path()).await
     }
 
     /// Waits until the gateway was told that the media of `stream` came.

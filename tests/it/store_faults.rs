@@ -160,7 +160,7 @@ impl Scene {
 /// Limits how large a file the process may write, from now on.
 async fn file_size(process: &Process, limit: &str) -> anyhow::Result<()> {
     let mut command = Command::new("prlimit");
-    command.args(["--pid", &process.id()?.to_string(), &format!("--fsize={limit}")]);
+    command.args(["--pid", &process.id().context("it runs")?.to_string(), &format!("--fsize={limit}")]);
     let status = command.status().await.context("prlimit (util-linux) cannot be run")?;
     ensure!(status.success(), "prlimit failed");
     Ok(())

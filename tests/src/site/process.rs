@@ -45,12 +45,26 @@ impl Process {
     /// # Errors
     /// When it does not become ready; what it logged stands in the text.
     pub async fn start(binary: &Path, settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_in(&[], binary, settings, folder).await
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn start_in(
+        environment: &[(&str, String)],
+        binary: &Path,
+        settings: &Settings,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let config = write(settings, folder)?;
         let mut child = Command::new(binary)
             .args(["serve", "--config"])
             .arg(config)
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.to_owned()))
             .env("NO_COLOR", "1")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -108,7 +122,7 @@ impl Process {
     /// # Errors
     /// When it does not end by itself, or not well.
     pub async fn terminate(&mut self) -> anyhow::Result<()> {
-        let id = self.child.id().context("it runs")?;
+        let id = self.id().context("it runs")?;
         let sent = Command::new("kill").arg(id.to_string()).status().await?;
         ensure!(sent.success(), "SIGTERM cannot be sent");
         let ended =
