@@ -13,6 +13,7 @@ mod load;
 mod memory;
 mod outage;
 mod provocation;
+mod reconnect;
 mod swap;
 
 use tokio::sync::{Mutex, MutexGuard};

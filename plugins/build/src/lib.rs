@@ -80,6 +80,8 @@ pub enum Asker {
     Bench,
     /// `cargo demo`.
     Demo,
+    /// `cargo pressure`, which wants the release build too.
+    Pressure,
     /// `cargo test --workspace`.
     Tests,
 }
@@ -94,12 +96,13 @@ pub fn gateway(asker: Asker) -> Result<PathBuf> {
         Asker::Bench => ["--release", "--package", "sluice", "--package", env!("CARGO_PKG_NAME")].as_slice(),
         Asker::Demo => ["--package", "sluice", "--package", env!("CARGO_PKG_NAME")].as_slice(),
         // A test among what is built brings in the features of all development dependencies.
+        Asker::Pressure => ["--release", "--workspace", "--test", "floors"].as_slice(),
         Asker::Tests => ["--workspace", "--test", "floors"].as_slice(),
     });
     cargo.arg("--target-dir").arg(target()?);
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "the gateway does not build");
-    let profile = if asker == Asker::Bench { "release" } else { "debug" };
+    let profile = if matches!(asker, Asker::Bench | Asker::Pressure) { "release" } else { "debug" };
     Ok(target()?.join(profile).join("sluice"))
 }
 

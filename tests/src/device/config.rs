@@ -1,7 +1,7 @@
 //! What a device is.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Behaviour, Device, Habits};
@@ -16,6 +16,8 @@ pub struct DeviceConfig {
     pub password: String,
     /// The digest user name, where it is not the id.
     pub user: Option<String>,
+    /// Its own address, one of loopback's.
+    pub address: Ipv4Addr,
     /// Where the platform listens.
     pub platform: SocketAddr,
     /// The platform's 20-digit id.
@@ -163,6 +165,7 @@ impl DeviceConfig {
             id: id.to_owned(),
             password: password.to_owned(),
             user: None,
+            address: Ipv4Addr::LOCALHOST,
             platform,
             platform_id: "37070000082008000001".to_owned(),
             domain: "3707000008".to_owned(),

@@ -60,7 +60,7 @@ struct Answered {
 
 impl Core {
     pub(super) async fn start(config: DeviceConfig) -> io::Result<Arc<Self>> {
-        let (link, reader) = link::open(config.transport, config.platform).await?;
+        let (link, reader) = link::open(&config).await?;
         let state = State {
             behaviour: config.behaviour.clone(),
             channels: config.channels.clone(),
@@ -81,7 +81,7 @@ impl Core {
 
     pub(super) async fn reboot(self: &Arc<Self>) -> io::Result<()> {
         self.power_off();
-        let (link, reader) = link::open(self.config.transport, self.config.platform).await?;
+        let (link, reader) = link::open(&self.config).await?;
         self.with(|state| {
             state.registration = Registration::new();
             state.answered = Answered::default();

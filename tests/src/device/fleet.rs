@@ -48,6 +48,15 @@ impl Fleet {
         self.drive(at_once, |device| async move { Ok(device.register().await?.status) }).await
     }
 
+    /// A power cut for all of them; then each connects and registers anew, at most `at_once` at a time.
+    pub async fn come_back(&self, at_once: usize) -> FleetReport {
+        self.drive(at_once, |device| async move {
+            device.reboot().await?;
+            Ok(device.register().await?.status)
+        })
+        .await
+    }
+
     /// Sends a keepalive of each, at most `at_once` at a time.
     pub async fn keepalive(&self, at_once: usize) -> FleetReport {
         self.drive(at_once, |device| async move { device.keepalive().await }).await

@@ -1,15 +1,15 @@
 //! The socket between a device and the platform.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, UdpSocket};
 use tokio::sync::Mutex;
 
-use super::Transport;
+use super::{DeviceConfig, Transport};
 use crate::sip::{Framer, Message};
 
 /// The sending side; shared.
@@ -34,11 +34,14 @@ pub(super) enum Incoming {
     Rubbish,
 }
 
-/// Opens the socket of a device.
-pub(super) async fn open(transport: Transport, platform: SocketAddr) -> io::Result<(Link, Reader)> {
-    match transport {
+/// Opens the socket of a device, at its own address.
+pub(super) async fn open(config: &DeviceConfig) -> io::Result<(Link, Reader)> {
+    let (platform, any) = (config.platform, SocketAddr::from((config.address, 0)));
+    match config.transport {
         Transport::Tcp => {
-            let stream = TcpStream::connect(platform).await?;
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(any)?;
+            let stream = socket.connect(platform).await?;
             stream.set_nodelay(true)?;
             let local = stream.local_addr()?;
             let (read, write) = stream.into_split();
@@ -48,7 +51,7 @@ pub(super) async fn open(transport: Transport, platform: SocketAddr) -> io::Resu
             ))
         }
         Transport::Udp => {
-            let socket = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+            let socket = Arc::new(UdpSocket::bind(any).await?);
             let local = socket.local_addr()?;
             let link = Link::Udp { socket: Arc::clone(&socket), platform, local };
             Ok((link, Reader::Udp { socket, buffer: vec![0; 65_536] }))
