@@ -97,7 +97,7 @@ fn issue(process: &Process, devices: usize) -> anyhow::Result<()> {
 
 /// How many sockets the gateway has open.
 fn sockets(process: &Process) -> anyhow::Result<usize> {
-    let open = std::fs::read_dir(format!("/proc/{}/fd", process.id()?))?;
+    let open = std::fs::read_dir(format!("/proc/{}/fd", process.id().context("it runs")?))?;
     let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     Ok(targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count())
 }

@@ -139,7 +139,7 @@ impl Driver {
         match report {
             Report::Closed(peer, end) => {
                 if let End::Refused(error) = end {
-                    count(&self.counters.received);
+                    count(&self.counters.received, 1);
                     self.refuse(peer, &error);
                     self.gate.oversized(&error);
                 }

@@ -12,6 +12,9 @@ pub(super) struct Verdict {
     met: bool,
 }
 
+/// Threads that the gateway may have at most: its workers, the store's, and those for what blocks.
+const THREADS: u64 = 40;
+
 /// How much more may be at the end than after the warm-up, in hundredths.
 const GROWTH: u64 = 5;
 
@@ -50,7 +53,9 @@ fn grown(seen: &[Figures]) -> Vec<Verdict> {
         let was = format!("{} after the warm-up, {} at the end", unit(before), unit(after));
         Verdict::new(wanted, was, !late.is_empty() && after * 100 <= (before + slack) * (100 + GROWTH))
     };
+    let threads = seen.iter().map(|figures| figures.threads).max().unwrap_or_default();
     vec![
+        Verdict::new("threads are bounded", format!("{threads} at most"), threads <= THREADS),
         compare("memory does not grow (KiB)", |bytes| bytes >> 10, 0, |figures| figures.memory),
         compare("no descriptors leak", |count| count, SLACK, |figures| figures.descriptors),
         compare("no threads leak", |count| count, SLACK, |figures| figures.threads),
@@ -68,16 +73,21 @@ fn middle(seen: &[&Figures], figure: fn(&Figures) -> u64) -> u64 {
 fn datagrams(scene: &Scene, page: &Page) -> anyhow::Result<[Verdict; 2]> {
     let (sent, rubbish) = (scene.load.sent(), scene.faults.rubbish());
     let (received, dropped) = (page.sip("received")?, page.number("sluice_sip_kernel_drops_total")?);
-    let was =
-        format!("{sent} + {rubbish} rubbish sent = {received} received + {dropped} dropped by the kernel");
-    let arrived = Verdict::new("sent = received + dropped", was, sent + rubbish == received + dropped);
+    let unheard = page.unanswered("debt")?;
+    let was = format!(
+        "{sent} + {rubbish} rubbish sent = {received} received + {unheard} not read + {dropped} dropped by the kernel"
+    );
+    let met = sent + rubbish == received + unheard + dropped;
+    let arrived = Verdict::new("sent = received + not read + dropped", was, met);
     let names = ["requests", "answers", "absorbed", "stray", "refused", "malformed", "invalid"];
-    let counts = names.iter().map(|name| page.sip(name)).collect::<anyhow::Result<Vec<_>>>()?;
-    let told: Vec<_> = names.iter().zip(&counts).map(|(name, count)| format!("{count} {name}")).collect();
+    let reasons = ["domain", "id", "method", "user_agent"];
+    let counts = names.iter().map(|name| Ok((name, page.sip(name)?)));
+    let silence = reasons.iter().map(|reason| Ok((reason, page.unanswered(reason)?)));
+    let counts = counts.chain(silence).collect::<anyhow::Result<Vec<_>>>()?;
+    let told: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
     let was = format!("{received} received = {}", told.join(" + "));
-    let sorted =
-        Verdict::new("received = all that became of it", was, received == counts.iter().sum::<u64>());
-    Ok([arrived, sorted])
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
+    Ok([arrived, Verdict::new("received = all that became of it", was, received == all)])
 }
 
 /// Every request of a device was answered once.

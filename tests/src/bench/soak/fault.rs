@@ -12,7 +12,8 @@ use sluice_tests::policy::PluginFolder;
 use crate::caller::Caller;
 use crate::media::Mood;
 
-/// Who sends rubbish: nobody whom a device shares its address with.
+/// Who sends rubbish: nobody whom a device shares its address with. It is more than the gateway forgives, so that after
+/// a while most of it is not even read. The connections come from another address, which it goes on to read.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 250);
 
 /// Between two datagrams of rubbish; every twentieth time a connection is cut as well.

@@ -108,6 +108,11 @@ impl Page {
         self.number(&format!("sluice_sip_messages_total{{outcome=\"{outcome}\"}}"))
     }
 
+    /// How many SIP messages got no answer for that reason.
+    pub(super) fn unanswered(&self, reason: &str) -> anyhow::Result<u64> {
+        self.number(&format!("sluice_sip_unanswered_total{{reason=\"{reason}\"}}"))
+    }
+
     /// The sum of all series of that name whose labels hold `such`.
     pub(super) fn sum(&self, name: &str, such: &str) -> u64 {
         let lines = self.0.lines().filter(|line| {
