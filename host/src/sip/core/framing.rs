@@ -108,6 +108,7 @@ impl StreamDecoder {
         // No message begins so; a body that was declared too short goes on so.
         if self.buffer.starts_with(b"<") {
             self.astray.get_or_insert(0);
+            self.searched = 0; // What has been searched is passed over.
         }
         if let Some(passed) = self.astray
             && !self.find_way()
@@ -327,6 +328,18 @@ mod tests {
         let (bytes, expected) = stream();
         for size in 1..=bytes.len() {
             assert_eq!(decoded(&bytes, size).as_ref(), Ok(&expected), "pieces of {size}");
+        }
+    }
+
+    /// A line that ends in a version was taken for the way back and searched for the end of its head. When it then
+    /// turned out to begin with a tag, it was cut, but not what was known of the search: the decoder panicked, and
+    /// SIP was over for everybody.
+    #[test]
+    fn a_way_that_is_found_twice_leads_on() {
+        let bytes = b"<Name>\n<a long element >b SIP/2.0\r\nVia: h\r\n\r\n";
+        for size in 1..=bytes.len() {
+            let fault = decoded(bytes, size).map_err(|error| error.fault);
+            assert_eq!(fault, Err(Fault::StartLine), "pieces of {size}");
         }
     }
 
