@@ -203,7 +203,10 @@ pub(super) fn skip_noise(mut bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::message::{Method, Request, Response},
+        super::{
+            message::{Method, Request, Response},
+            parse::MAX_HEADERS,
+        },
         *,
     };
 
@@ -289,6 +292,24 @@ mod tests {
         assert_eq!(refused(datagram(&sent(&long, ""))), (Fault::TooLarge, Some(513)));
         let head = "X: yyyyyyyyyyyyyyyy\r\n".repeat(3000);
         assert_eq!(refused(datagram(&sent(&head, ""))), (Fault::TooLarge, Some(513)));
+    }
+
+    /// It was one of the lines counted where it stood last, as we write it.
+    #[test]
+    fn the_length_counts_for_no_line() {
+        let full = "X: y\r\n".repeat(MAX_HEADERS - 5);
+        assert_eq!(body(datagram(&sent(&format!("{full}Content-Length: 1\r\n"), "x"))), "x");
+        let over = format!("{full}X: y\r\n");
+        assert_eq!(refused(datagram(&sent(&over, ""))), (Fault::TooLarge, Some(513)));
+    }
+
+    /// It was read as part of the Request-URI, and written as a blank.
+    #[test]
+    fn a_start_line_has_no_cr_inside() {
+        let bare = HEAD.replace("sip:a@b SIP", "sip:a\r@b SIP") + "\r\n";
+        assert_eq!(refused(datagram(bare.as_bytes())), (Fault::StartLine, Some(400)));
+        let doubled = HEAD.replacen("\r\n", "\r\r\n", 1) + "\r\n";
+        assert_eq!(body(datagram(doubled.as_bytes())), "");
     }
 
     /// All messages that come when the bytes come in pieces of this size.

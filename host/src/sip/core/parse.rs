@@ -21,7 +21,7 @@ use super::{
 pub const MAX_MESSAGE: usize = 65_535;
 /// Most bytes of start line and header fields together.
 pub const MAX_HEAD: usize = 32 * 1024;
-/// Most header fields; the longest in RFC 4475 has 34.
+/// Most header fields besides Content-Length; the longest in RFC 4475 has 34.
 pub const MAX_HEADERS: usize = 128;
 /// Most bytes of one line.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -134,7 +134,7 @@ impl Head {
     pub(super) fn read(bytes: &[u8]) -> Self {
         let text = decode(&bytes[..bytes.len().min(MAX_HEAD)]);
         let (start, fields) = text.split_once('\n').unwrap_or((&text, ""));
-        let start = start.strip_suffix('\r').unwrap_or(start);
+        let start = start.trim_end_matches('\r');
         let mut head = Self {
             start: start_line(start),
             headers: Headers::with_capacity(fields.len()),
@@ -252,7 +252,7 @@ impl Head {
     }
 
     fn read_field(&mut self, line: &str) -> Result<(), Fault> {
-        if line.len() > MAX_LINE || self.headers.len() == MAX_HEADERS {
+        if line.len() > MAX_LINE {
             return Err(Fault::TooLarge);
         }
         let (name, value) = line.split_once(':').ok_or(Fault::HeaderLine)?;
@@ -262,6 +262,8 @@ impl Head {
         }
         if name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l") {
             self.length = content_length(self.length, value);
+        } else if self.headers.len() == MAX_HEADERS {
+            return Err(Fault::TooLarge);
         } else {
             self.headers.push(name, value);
         }
@@ -280,8 +282,11 @@ fn is_response(start: &str) -> bool {
 }
 
 /// Reads a request line or a status line (RFC 3261 §7.1, §7.2). Blanks within the Request-URI
-/// are kept for `validate` to find.
+/// are kept for `validate` to find; a CR within the line is no blank, and could not be written.
 fn start_line(line: &str) -> Result<Start, Fault> {
+    if line.contains('\r') {
+        return Err(Fault::StartLine);
+    }
     if is_response(line) {
         let (version, rest) = line.split_once(' ').ok_or(Fault::StartLine)?;
         check_version(version)?;
