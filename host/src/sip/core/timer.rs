@@ -13,6 +13,9 @@ pub const T2: Duration = Duration::from_secs(4);
 pub const T4: Duration = Duration::from_secs(5);
 /// How long one side tries before it gives up: 64 × T1.
 pub const PATIENCE: Duration = Duration::from_secs(32);
+/// How much earlier Timer C may fire than it was last started for, still after more than the three minutes of
+/// §16.6. A device may say 180 as often as it likes, and each time would be one more in the queue.
+const GRAIN: Duration = T1;
 
 /// What a transaction waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +24,7 @@ pub(super) enum Timer {
     A,
     /// No answer at all to an INVITE (§17.1.1.2).
     B,
-    /// No final answer to an INVITE after a provisional one, or none from us (§16.6 item 11).
+    /// No final answer to an INVITE after a provisional one (§16.6 item 11).
     C,
     /// Repeated refusals of an INVITE are acknowledged until then (§17.1.1.2).
     D,
@@ -49,6 +52,8 @@ pub(super) enum Timer {
     Cancelled,
     /// A request that we never answered: its sender's Timer F has ended by then.
     Unanswered,
+    /// An INVITE that we never answered: its sender's Timer C has ended by then.
+    Undecided,
 }
 
 impl Timer {
@@ -66,7 +71,7 @@ impl Timer {
             Self::B | Self::F | Self::H | Self::L | Self::M | Self::Cancelled | Self::Unanswered => {
                 Some(PATIENCE)
             }
-            Self::C => Some(Duration::from_secs(181)),
+            Self::C | Self::Undecided => Some(Duration::from_secs(181)),
             Self::D | Self::J => Some(if reliable { Duration::ZERO } else { PATIENCE }),
             Self::I | Self::K => Some(if reliable { Duration::ZERO } else { T4 }),
         }
@@ -91,12 +96,18 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts `timer` in the place of its like and returns when it fires; `None` if this
-    /// transport does not need it. A repeating one that has just fired runs longer.
+    /// transport does not need it, or it runs already for nearly as long. A repeating one that has
+    /// just fired runs longer.
     pub(super) fn start(&mut self, now: Instant, timer: Timer, reliable: bool) -> Option<Duration> {
         let length = match self.repeat {
             Some((running, last, _)) if running == timer => timer.next_length(last),
             _ => timer.length(reliable)?,
         };
+        if timer == Timer::C
+            && self.end.is_some_and(|(running, due)| running == timer && now + length < due + GRAIN)
+        {
+            return None;
+        }
         self.start_for(now, timer, length);
         Some(length)
     }

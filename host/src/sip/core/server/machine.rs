@@ -87,7 +87,7 @@ pub(super) fn invite(state: State, input: Input) -> Option<Step> {
         (Accepted, Input::Timer(Timer::L)) => (Terminated, &[ReportUnacknowledged]),
         (Acknowledged, Input::Timer(Timer::L)) => (Terminated, &[]),
         // §16.6 item 11: an INVITE that we forgot.
-        (Proceeding, Input::Timer(Timer::C)) => (Terminated, &[]),
+        (Proceeding, Input::Timer(Timer::Undecided)) => (Terminated, &[]),
         _ => return None,
     })
 }

@@ -70,7 +70,7 @@ impl Servers {
     ) {
         let (peer, request, dialog) = event;
         let (invite, state, timer) = match dialog {
-            Some(dialog) => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::C),
+            Some(dialog) => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::Undecided),
             None => (None, State::Trying, Timer::Unanswered),
         };
         let longest = longest(peer, &request);
@@ -212,6 +212,7 @@ impl Servers {
         let Some((state, actions)) = step else { return false };
         server.state = state;
         server.act(id, actions, cause, out);
+        let decided = server.invite.is_some() && server.state != State::Proceeding;
         match (server.state, &server.invite) {
             (State::Terminated, _) => self.remove(id),
             (State::Accepted, Some(invite)) => drop(self.accepted.insert(invite.0, id)),
@@ -224,7 +225,16 @@ impl Servers {
             }
             _ => {}
         }
+        if decided {
+            // Three minutes are long: INVITEs that are answered at once must not wait so long in the queue.
+            out.schedule.trim(Timer::Undecided, |owner| !self.is_undecided(*owner));
+        }
         true
+    }
+
+    fn is_undecided(&self, owner: Owner) -> bool {
+        let Owner::Server(id) = owner else { return false };
+        self.table.get(&id).is_some_and(|server| server.state == State::Proceeding)
     }
 
     fn remove(&mut self, id: ServerId) {

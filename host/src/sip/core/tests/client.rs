@@ -70,6 +70,19 @@ fn timer_c_cancels_an_invite_that_never_comes_to_an_end() {
     assert_eq!(agent.endpoint.pending(), 0);
 }
 
+/// Each provisional answer put one more Timer C into the queue, where it stayed for three minutes: a device that
+/// says 180 without end took more and more memory.
+#[test]
+fn timer_c_waits_in_the_queue_a_few_times_only() {
+    let (mut agent, _, invite) = invited();
+    for _ in 0..1000 {
+        agent.sleep(0.001);
+        agent.hear(answer(&invite, 180));
+    }
+    agent.hear(answer(&invite, 486));
+    assert!(agent.wakes() < 10);
+}
+
 #[test]
 fn timer_d_acknowledges_a_repeated_refusal_for_32_s() {
     let (mut agent, _, invite) = invited();

@@ -83,6 +83,17 @@ impl Agent {
         self.now = end;
     }
 
+    /// How often it is woken until nothing is left to wait for.
+    fn wakes(&mut self) -> usize {
+        let mut wakes = 0;
+        while let Some(at) = self.endpoint.poll_timeout() {
+            wakes += 1;
+            self.now = at.max(self.now);
+            self.endpoint.handle_timeout(self.now);
+        }
+        wakes
+    }
+
     /// Takes a message from the device.
     fn hear(&mut self, message: Message) {
         self.hear_from(device(), message);

@@ -165,8 +165,25 @@ fn a_request_that_we_never_answer_is_forgotten() {
     assert_eq!((agent.endpoint.pending(), agent.statuses()), (0, vec![]));
 }
 
+/// The timer of each INVITE stayed in the queue for three minutes though the INVITE was long over: INVITEs that are
+/// acknowledged at once took memory for many more than may be pending.
 #[test]
-fn timer_c_forgets_an_invite_that_we_never_answer() {
+fn an_invite_that_is_over_waits_for_nothing() {
+    let mut agent = Agent::new();
+    for number in 0..100 {
+        let mut invite = from_device(Method::Invite);
+        invite.headers.set("CSeq", &format!("{number} INVITE"));
+        let (id, request) = take(&mut agent, device(), invite.clone());
+        agent.respond(id, &request.respond(486));
+        agent.sleep(0.001);
+        agent.hear(Message::Request(Request { method: Method::Ack, ..invite }));
+    }
+    agent.sleep(40.0);
+    assert_eq!((agent.endpoint.pending(), agent.endpoint.poll_timeout()), (0, None));
+}
+
+#[test]
+fn an_invite_that_we_never_answer_is_forgotten_after_three_minutes() {
     let (mut agent, _, _) = hear(Method::Invite);
     agent.sleep(180.9);
     assert_eq!(agent.endpoint.pending(), 1);
