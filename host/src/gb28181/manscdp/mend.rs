@@ -110,11 +110,12 @@ fn end_tag(bytes: &[u8]) -> Option<usize> {
     (rest[end] == b'>').then_some(2 + name + end + 1)
 }
 
-/// The length of a start tag: a name, then nothing or a blank or `/`, then no `<` before the `>`. A `>` in
-/// quotes does not count, as the reader has it.
+/// The length of a start tag: a name, then nothing or a blank or `/>`, then no `<` before the `>`. A `>` in
+/// quotes does not count, as the reader has it. A `/` elsewhere would be part of the name, which then says
+/// `Info/Password` and is neither.
 fn start_tag(bytes: &[u8]) -> Option<usize> {
     let name = 1 + name_length(&bytes[1..])?;
-    if !matches!(bytes.get(name)?, b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>') {
+    if !matches!(bytes[name..], [b' ' | b'\t' | b'\r' | b'\n' | b'>', ..] | [b'/', b'>', ..]) {
         return None;
     }
     let mut quote = None;
@@ -186,6 +187,7 @@ mod tests {
             ("<!-- <a> <![CDATA[ <b>", "&lt;!-- <a> &lt;![CDATA[ <b>"),
             ("<? <?xml?>", "&lt;? <?xml?>"),
             ("<ListNum=\"1\"></", "&lt;ListNum=\"1\">&lt;/"),
+            ("<a/b>1</a/b><a/>", "&lt;a/b>1</a/b><a/>"),
         ] {
             assert_eq!(mend(broken).unwrap(), mended);
         }
