@@ -1,53 +1,20 @@
-//! What holds for every SIP message, and for bytes that are none.
+//! What holds for every SIP message that can be made; `fuzz.rs` has what holds for bytes that may be none.
 
 use std::{
     collections::HashSet,
-    fs,
     net::IpAddr,
-    path::PathBuf,
-    sync::LazyLock,
     time::{Duration, Instant},
 };
 
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{collection::vec, prelude::*};
 use sluice::sip::core::{
     digest::{self, Algorithm, Auth, Credentials, DigestInput},
-    framing::{self, Framed, StreamDecoder},
+    framing::{Framed, StreamDecoder},
     message::{MAX_LINE, MAX_MESSAGE, Message, Method, Request, Response},
     nonce::{NonceKeeper, RANDOM},
     uri::{Address, Uri},
-    validate,
     via::Via,
 };
-
-/// Captured messages and torture tests, as seeds to be damaged.
-static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
-    let folders =
-        ["gb28181", "rfc4475"].map(|folder| fs::read_dir(data.join(folder)).expect("in the project"));
-    let paths = folders.into_iter().flatten().map(|entry| entry.expect("readable").path());
-    paths.map(|path| fs::read(path).expect("readable")).collect()
-});
-
-/// Asks everything that can be asked of what was read.
-fn exercise(framed: Framed) {
-    let Framed::Message(message) = framed else {
-        return;
-    };
-    let headers = message.headers();
-    let _ =
-        (headers.call_id(), headers.cseq(), headers.from_user(), headers.to_user(), headers.max_forwards());
-    let _ = (headers.via(), headers.contact_uri(), headers.expires(), headers.authorization());
-    match message {
-        Message::Response(response) => drop(validate::response(&response)),
-        Message::Request(mut request) => {
-            request.note_source("[2001:db8::1]:5060".parse().expect("an address"));
-            let answer = validate::request(&request)
-                .map_or_else(|flaw| flaw.respond(&request), |()| request.respond(200));
-            let _ = (request.uri_user(), answer.to_bytes());
-        }
-    }
-}
 
 /// A value as it may stand in a header: no line breaks, no blanks around it.
 fn value() -> impl Strategy<Value = String> {
@@ -84,37 +51,6 @@ fn start() -> Instant {
 }
 
 proptest! {
-    #[test]
-    fn damaged_messages_break_nothing(
-        seed in any::<Index>(),
-        damage in vec((any::<Index>(), any::<u8>()), 1..8),
-        cut in vec(1..200usize, 1..20),
-    ) {
-        let mut bytes = seed.get(&SEEDS).clone();
-        for (at, byte) in damage {
-            *at.get_mut(&mut bytes) = byte;
-        }
-        exercise(framing::datagram(&bytes));
-        let mut decoder = StreamDecoder::new();
-        let mut rest = &bytes[..];
-        for size in cut.into_iter().cycle() {
-            let (piece, after) = rest.split_at(size.min(rest.len()));
-            decoder.push(piece);
-            while let Ok(Some(framed)) = decoder.next_message() {
-                exercise(framed);
-            }
-            rest = after;
-            if rest.is_empty() {
-                break;
-            }
-        }
-    }
-
-    #[test]
-    fn rubbish_breaks_nothing(bytes in vec(any::<u8>(), 0..600)) {
-        exercise(framing::datagram(&bytes));
-    }
-
     #[test]
     fn what_is_written_reads_the_same(message in message()) {
         prop_assert_eq!(Message::parse(&message.to_bytes()), Ok(message));

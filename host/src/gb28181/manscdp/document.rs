@@ -41,8 +41,7 @@ impl Document {
 
 /// Reads the first document of a body.
 pub fn parse(bytes: &[u8]) -> Result<Document, Error> {
-    let text = text(bytes)?;
-    let text = mend(&text)?;
+    let text = repair(bytes)?;
     let root = Trees::new(&text).next()?.ok_or(Error::NotXml)?;
     Document::of(&root)
 }
@@ -52,14 +51,30 @@ pub fn parse(bytes: &[u8]) -> Result<Document, Error> {
 ///
 /// Errors: that of the first document if it has one. A later document that cannot be read is left out.
 pub fn parse_all(bytes: &[u8]) -> Result<Vec<Document>, Error> {
-    let text = text(bytes)?;
-    let text = mend(&text)?;
+    let text = repair(bytes)?;
     let mut trees = Trees::new(&text);
     let mut documents = vec![Document::of(&trees.next()?.ok_or(Error::NotXml)?)?];
     while let Some(root) = trees.next()? {
         documents.extend(Document::of(&root));
     }
     Ok(documents)
+}
+
+/// The text of a body, as it is read: its characters decoded by their content, and broken markup mended so that
+/// every `<` and `&` in it is one. What is sound stays as it is.
+///
+/// Errors: the body is too large, or declares a document type.
+pub fn repair(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::TooLarge);
+    }
+    match charset::decode(bytes) {
+        Cow::Borrowed(text) => mend(text),
+        Cow::Owned(text) => match mend(&text)? {
+            Cow::Owned(mended) => Ok(Cow::Owned(mended)),
+            Cow::Borrowed(_) => Ok(Cow::Owned(text)),
+        },
+    }
 }
 
 /// The CmdType of a body that nobody has parsed yet, by which a vendor's repair is chosen. It may be wrong
@@ -272,13 +287,6 @@ impl Outcome {
 /// A value of the head: an element, or an attribute of the root (MiBeeNvr; crate gb28181-rs).
 fn head<'e>(root: &'e Element<'_>, name: &str) -> Option<&'e str> {
     root.text(name).or_else(|| root.attribute(name))
-}
-
-fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
-    if bytes.len() > MAX_BYTES {
-        return Err(Error::TooLarge);
-    }
-    Ok(charset::decode(bytes))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub use catalog::{Catalog, Event, Item, Status};
 pub use config::{BasicParam, Config};
 pub use device_info::DeviceInfo;
 pub use device_status::{AlarmInput, DeviceStatus, Duty};
-pub use document::{Body, CmdType, Document, Outcome, Root, cmd_type, device_id, parse, parse_all};
+pub use document::{Body, CmdType, Document, Outcome, Root, cmd_type, device_id, parse, parse_all, repair};
 pub use fields::Fields;
 pub use keepalive::Keepalive;
 pub use media_status::MediaStatus;
