@@ -25,7 +25,7 @@ pub fn run(bytes: &[u8]) {
         is_computed(&credentials);
         let keeper = NonceKeeper::new(start(), [7; 32], LIFETIME);
         let presented = present(&credentials, SOURCES[0], 1);
-        assert_eq!(keeper.judge(start(), &presented.as_presented()), NonceState::Unknown);
+        assert_eq!(keeper.judge(start(), &keeper.read(&presented.as_presented())), NonceState::Unknown);
     }
     nonces(&mut Tape::new(bytes));
 }
@@ -80,7 +80,8 @@ fn nonces(tape: &mut Tape<'_>) {
                 let call = u32::from(tape.next().unwrap_or_default() % 3);
                 let credentials = Credentials { nonce: nonce.clone(), ..Credentials::default() };
                 let presented = present(&credentials, source, call);
-                if keeper.consume(now, &presented.as_presented()) == NonceState::Fresh {
+                let shown = keeper.read(&presented.as_presented());
+                if keeper.consume(now, &shown) == NonceState::Fresh {
                     assert_eq!(source.ip(), given_to.ip(), "it was given to somebody else");
                     // Whole seconds count.
                     assert!(now - made < LIFETIME + Duration::from_secs(2), "its time is over");

@@ -21,7 +21,7 @@ pub fn run(bytes: &[u8]) {
     let in_pieces = decode(&cut(bytes, sizes));
     let whole = decode(&[bytes]);
     for framed in [&in_pieces, &whole] {
-        let bodies: usize = framed.iter().map(|framed| size(framed)).sum();
+        let bodies: usize = framed.iter().map(size).sum();
         assert!(bodies <= bytes.len(), "{bodies} bytes of bodies in {}", bytes.len());
     }
 
@@ -77,8 +77,11 @@ fn size(framed: &Framed) -> usize {
     }
 }
 
+/// Header fields and body.
+type Trimmed = (Vec<(String, String)>, Vec<u8>);
+
 /// The head, and the body without the blanks at its end: XML is over before they come.
-fn trimmed(framed: &Framed) -> Option<(Vec<(String, String)>, Vec<u8>)> {
+fn trimmed(framed: &Framed) -> Option<Trimmed> {
     let Framed::Message(message) = framed else { return None };
     let fields = message.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let body = if is_xml(message) { message.body().trim_ascii_end() } else { message.body() };

@@ -69,11 +69,11 @@ fn offer(tape: &mut Tape<'_>) -> Offer {
         1 => Purpose::Playback { channel: channel.clone(), start, end },
         _ => Purpose::Download { channel: channel.clone(), start, end, speed: u32::from(number(tape) as u8) },
     };
-    let octets = std::array::from_fn(|_| tape.next().unwrap_or(1));
+    let octets: [u8; 4] = std::array::from_fn(|_| tape.next().unwrap_or(1));
     Offer {
         owner: channel,
         purpose,
-        address: IpAddr::from(<[u8; 4]>::from(octets)),
+        address: IpAddr::from(octets),
         port: number(tape) as u16,
         transport: tape.one([Transport::Udp, Transport::TcpActive, Transport::TcpPassive]),
         payloads: tape.take(3).to_vec(),
