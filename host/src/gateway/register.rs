@@ -189,7 +189,7 @@ impl Attempt<'_> {
         auth::Registration {
             device: self.device.to_string(),
             realm: realm.to_owned(),
-            method: self.request.method.to_string(),
+            method: self.request.method.as_str().to_owned(),
             source: self.peer.remote.to_string(),
             transport: self.peer.transport.to_string(),
             user_agent: headers.user_agent().map(ToOwned::to_owned),

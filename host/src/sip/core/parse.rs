@@ -10,6 +10,8 @@
 
 use std::{borrow::Cow, error, fmt};
 
+use memchr::memchr;
+
 use super::{
     headers::Headers,
     message::{Message, Method, Request, Response},
@@ -101,7 +103,7 @@ pub(super) fn split(bytes: &[u8]) -> (Head, &[u8]) {
 /// Where the head ends, behind its blank line, which does not end before `from`; `None` if there
 /// is none yet.
 pub(super) fn head_end(bytes: &[u8], mut from: usize) -> Option<usize> {
-    while let Some(feed) = bytes[from..].iter().position(|&byte| byte == b'\n') {
+    while let Some(feed) = memchr(b'\n', &bytes[from..]) {
         from += feed + 1;
         match bytes[from..] {
             [b'\n', ..] => return Some(from + 1),
@@ -320,7 +322,7 @@ fn status_code(text: &str) -> Result<u16, Fault> {
 fn field_end(fields: &str) -> usize {
     let bytes = fields.as_bytes();
     let mut from = 0;
-    while let Some(feed) = fields[from..].find('\n') {
+    while let Some(feed) = memchr(b'\n', &bytes[from..]) {
         from += feed + 1;
         if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
             return from;
