@@ -1,5 +1,5 @@
 //! Which devices are to be asked what they are and which channels they have, and when. After a power cut all come back
-//! at once: they are asked one after the other, many at a time, and those that do not answer hold up nobody.
+//! at once: they are asked one after the other, some thousands a second, and those that do not answer hold up nobody.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,6 +15,9 @@ use super::{Error, Gateway};
 
 /// How many questions may be open at a time. One that stays without an answer takes half a minute.
 const OPEN: usize = 4096;
+
+/// So many questions in that time at most. When all devices come back, their registrations go first.
+const BURST: (u32, Duration) = (500, Duration::from_millis(100));
 
 /// How often a device is asked again that does not take a question.
 const ATTEMPTS: u32 = 3;
@@ -110,16 +113,25 @@ impl Gateway {
 
     /// Asks devices, each in its time, for as long as the gateway runs.
     pub(super) async fn visit_all(&self) {
+        let (questions, time) = BURST;
         loop {
-            let visit = self.0.visits.next().await;
-            // It is never closed.
-            let Ok(place) = self.0.visits.open.clone().acquire_owned().await else { return };
-            let gateway = self.clone();
-            self.in_background(async move {
-                gateway.visit(visit).await;
-                drop(place);
-            });
+            let begun = Instant::now();
+            for _ in 0..questions {
+                self.begin_visit().await;
+            }
+            sleep_until(begun + time).await;
         }
+    }
+
+    async fn begin_visit(&self) {
+        let visit = self.0.visits.next().await;
+        // It is never closed.
+        let Ok(place) = self.0.visits.open.clone().acquire_owned().await else { return };
+        let gateway = self.clone();
+        self.in_background(async move {
+            gateway.visit(visit).await;
+            drop(place);
+        });
     }
 
     /// Asks a device, and again later while it is there and does not take the question.
