@@ -10,6 +10,7 @@ pub mod core;
 mod counters;
 mod driver;
 mod drops;
+mod filter;
 mod gate;
 mod handle;
 mod inbox;

@@ -16,6 +16,7 @@ use tracing::debug;
 
 use super::{
     core::{Peer, Transmit},
+    filter,
     inbox::Inbox,
 };
 
@@ -41,6 +42,9 @@ impl Socket {
         }
         if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER) {
             debug!(%error, "the send buffer stays small");
+        }
+        if let Err(error) = filter::attach(&socket) {
+            debug!(%error, "what is sent to everybody is answered too");
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;

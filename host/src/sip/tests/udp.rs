@@ -180,3 +180,18 @@ async fn a_port_that_is_taken_is_named() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Every gateway of the network would answer at once.
+#[tokio::test]
+async fn what_is_sent_to_everybody_is_not_answered() {
+    let mut door = Door::open(Config { udp: Some(([0, 0, 0, 0], 0).into()), ..config() });
+    let device = Device::new(([127, 0, 0, 1], door.udp().port()).into()).await;
+    device.socket.set_broadcast(true).expect("a socket may");
+    let everybody = SocketAddr::from(([127, 255, 255, 255], door.udp().port()));
+    device.socket.send_to(&from_device(Method::Register, 1), everybody).await.expect("loopback takes it");
+    device.send(&from_device(Method::Register, 2)).await;
+    let (request, _) = door.serve(200).await;
+    assert_eq!(request.headers.cseq().map(|cseq| cseq.number), Some(2));
+    assert_eq!(cseq(&device.next_response().await), 2);
+    assert_eq!(door.sip.kernel_drops(), Some(1), "it is counted");
+}
