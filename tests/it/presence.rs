@@ -141,6 +141,50 @@ async fn a_keepalive_from_another_host_is_not_followed() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whoever has overheard a Call-ID on the way ends no stream with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_another_host_says_changes_anything() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let (issued, device) = site.online(1, |_| {}).await?;
+    let stream = site.api.get(&format!("/devices/{}/play", issued.channels[0]), &[]).await?.ok()?;
+    let calls = device.open_dialogs();
+    let stranger = Wire::open_at(Ipv4Addr::new(127, 0, 0, 2), site.sip).await?;
+    let body = |text: &str| {
+        format!(
+            "<?xml version=\"1.0\"?>\r\n<Notify>\r\n{text}\r\n<SN>1</SN>\r\n<DeviceID>{}</DeviceID>\r\n",
+            issued.device
+        )
+    };
+    let item = format!(
+        "<Status>ERROR</Status><SumNum>1</SumNum><DeviceList Num=\"1\"><Item><DeviceID>{}</DeviceID>\
+         <Status>OFF</Status></Item></DeviceList></Notify>",
+        issued.channels[0]
+    );
+    let told = [
+        ("Keepalive", "<Status>ERROR</Status></Notify>".to_owned(), 403),
+        ("Catalog", item, 403),
+        ("MediaStatus", "<NotifyType>121</NotifyType></Notify>".to_owned(), 403),
+    ];
+    for (command, rest, status) in told {
+        let body = body(&format!("<CmdType>{command}</CmdType>")) + &rest;
+        let mut message = wire::from(&issued.device, "MESSAGE");
+        message.set("Call-ID", calls[0].clone());
+        let message = message.with_body("Application/MANSCDP+xml", body.into_bytes());
+        assert_eq!(stranger.ask(&message).await?.status(), Some(status), "{command}");
+    }
+    for method in ["BYE", "INFO"] {
+        let mut request = wire::from(&issued.device, method);
+        request.set("Call-ID", calls[0].clone());
+        assert_eq!(stranger.ask(&request).await?.status(), Some(481), "{method}");
+    }
+    assert_eq!(active(&site, &issued.device).await?, 0);
+    let status = site.row("SELECT status FROM channels WHERE deviceid = ?1", &issued.channels[0])?;
+    assert_eq!((status.as_str(), device.open_dialogs()), ("ON", calls));
+    let id = stream["ssrc"].as_str().unwrap_or_default();
+    assert_eq!(site.api.get(&format!("/play/{id}/stop"), &[]).await?.ok()?, "");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_by_tcp_is_asked_and_played_on_its_own_connection() -> anyhow::Result<()> {
     let site = Site::start().await?;

@@ -17,6 +17,7 @@ use crate::sip::core::message::{Method, Request, Response};
 use crate::store::Touch;
 
 use super::registry::Sender;
+use super::stream::Stream;
 use super::{Error, Gateway, clock};
 
 /// What we take from devices. INVITE and SUBSCRIBE go the other way.
@@ -75,8 +76,8 @@ impl Gateway {
     /// What a request is answered; none for one that gets silence.
     async fn answer(&self, request: &Request, peer: Peer) -> Option<Response> {
         let answered = match request.method {
-            Method::Bye => self.hung_up(request).await,
-            Method::Info => self.info(request).await,
+            Method::Bye => self.hung_up(request, peer).await,
+            Method::Info => self.info(request, peer).await,
             Method::Message | Method::Notify => self.told(request, peer).await,
             Method::Options => Ok(request.respond(200).with("Allow", ALLOW)),
             Method::Register => self.register(request, peer).await.transpose()?,
@@ -86,17 +87,16 @@ impl Gateway {
     }
 
     /// BYE from the device (RFC 3261 §15.1.2).
-    async fn hung_up(&self, request: &Request) -> Result<Response, Error> {
-        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
-        let Some(stream) = stream else { return Ok(request.respond(481)) };
+    async fn hung_up(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
+        let Some(stream) = self.stream_of(request, peer) else { return Ok(request.respond(481)) };
         let gateway = self.clone();
         self.in_background(async move { gateway.close_hung_up(stream.id, "the device hung up").await });
         Ok(request.respond(200))
     }
 
     /// INFO inside one of our dialogs; some devices tell the end of a file so.
-    async fn info(&self, request: &Request) -> Result<Response, Error> {
-        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
+    async fn info(&self, request: &Request, peer: Peer) -> Result<Response, Error> {
+        let stream = self.stream_of(request, peer);
         Ok(request.respond(if stream.is_some() { 200 } else { 481 }))
     }
 
@@ -112,7 +112,7 @@ impl Gateway {
             }
         };
         if let Body::MediaStatus(status) = &document.body
-            && self.file_ended(request, status)
+            && self.file_ended(request, peer, status)
         {
             return Ok(request.respond(200));
         }
@@ -125,12 +125,20 @@ impl Gateway {
 
     /// The end of a recorded file (NotifyType 121). It is known by its Call-ID alone: Hikvision names the channel
     /// where the standard has the device.
-    fn file_ended(&self, request: &Request, status: &manscdp::MediaStatus) -> bool {
-        let stream = request.headers.call_id().and_then(|call| self.0.streams.by_call(call));
-        let Some(stream) = stream.filter(|_| status.is_end()) else { return false };
+    fn file_ended(&self, request: &Request, peer: Peer, status: &manscdp::MediaStatus) -> bool {
+        let Some(stream) = self.stream_of(request, peer).filter(|_| status.is_end()) else { return false };
         let gateway = self.clone();
         self.in_background(async move { gateway.close(stream.id, "the recording ended").await });
         true
+    }
+
+    /// The stream whose dialog a request names, if it comes from the host of its device: whoever has overheard a
+    /// Call-ID ends nothing.
+    fn stream_of(&self, request: &Request, peer: Peer) -> Option<Stream> {
+        let stream = self.0.streams.by_call(request.headers.call_id()?)?;
+        let called = stream.dialog.as_ref().map(|dialog| dialog.peer).or(stream.peer);
+        let is_there = called.is_some_and(|called| called.remote.ip() == peer.remote.ip());
+        (is_there || self.0.registry.covers(&stream.device, peer)).then_some(stream)
     }
 
     /// The registered device that speaks: From's user, or where that is a domain or a channel, the body's
