@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::gb28181::DeviceId;
 use crate::plugin::auth;
 use crate::sip::core::Peer;
-use crate::sip::core::digest::{Challenge, Credentials};
+use crate::sip::core::digest::{self, Algorithm, Challenge, Credentials};
 use crate::sip::core::message::{Request, Response};
 use crate::sip::core::nonce::{NonceKeeper, NonceState, Presented, Shown};
 use crate::store::{Registration, Touch};
@@ -56,9 +56,13 @@ impl Gateway {
         credentials: Option<Credentials>,
     ) -> Result<Response, Error> {
         let Attempt { request, peer, .. } = attempt;
+        let credential = self.0.registry.credential(&attempt.device);
+        if let (None, Some(credentials)) = (&credential, &credentials) {
+            feign(credentials, request);
+        }
         let state = attempt.nonce.as_ref().map(|nonce| self.nonces().judge(Instant::now().into_std(), nonce));
         let asked = attempt.for_policy(&self.0.config.platform.region, credentials.zip(state));
-        match self.0.plugins.register(&asked, self.0.registry.credential(&attempt.device))? {
+        match self.0.plugins.register(&asked, credential)? {
             auth::Verdict::Admit => self.admitted(&attempt).await,
             auth::Verdict::Challenge(challenges) => self.challenged(&attempt, &challenges),
             auth::Verdict::Refuse(refusal) => {
@@ -220,6 +224,15 @@ impl Attempt<'_> {
             user_agent: text(headers.user_agent()),
             gb_version: text(headers.get("X-GB-Ver")),
         }
+    }
+}
+
+/// Hashes as if there were a password to compare with, so that a clock does not tell which devices there are.
+fn feign(credentials: &Credentials, request: &Request) {
+    let algorithm = credentials.algorithm.as_deref().map_or(Ok(Algorithm::Md5), str::parse);
+    if let (Ok(algorithm), Some(input)) = (algorithm, credentials.input(request.method.as_str())) {
+        let response = digest::compute(algorithm, &input, "");
+        std::hint::black_box(digest::matches(&response, &credentials.response));
     }
 }
 
