@@ -30,8 +30,8 @@ pub struct SipLimits {
 impl Default for SipLimits {
     fn default() -> Self {
         Self {
-            mistakes: 200,
-            mistakes_per_sec: 10,
+            mistakes: 1_000,
+            mistakes_per_sec: 50,
             challenges: 200_000,
             challenges_per_sec: 2_000,
             sources: 65_536,

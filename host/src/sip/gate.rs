@@ -51,9 +51,11 @@ impl Gate {
 
     /// Whether a request gets an answer; one that does not is dropped, and costs its sender a mistake.
     pub(super) fn answers(&mut self, now: Instant, peer: Peer, request: &Request) -> bool {
-        let Some(mark) = self.strangers.mark(request).filter(|_| !self.regulars.contains(peer)) else {
+        // Most are regulars: looking that up costs less than looking at the request.
+        if self.regulars.contains(peer) {
             return true;
-        };
+        }
+        let Some(mark) = self.strangers.mark(request) else { return true };
         self.drops.count(match mark {
             Mark::Domain => Reason::Domain,
             Mark::Id => Reason::Id,

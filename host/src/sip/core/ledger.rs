@@ -3,7 +3,7 @@
 //! Nobody is limited in how much he sends, only in how much of it is wrong: a hundred thousand cameras that come
 //! back after a power cut send no more than they must, and a thousand of them may share one NAT. So a packet costs
 //! nothing. What costs is what came of it: a *mistake* (it could not be read or served, or was refused) or a
-//! *challenge* (a 401), which the success that follows pays back. A challenge costs the same whether the device
+//! *challenge* (a 401); the registration that follows pays one of each back. A challenge costs the same whether the device
 //! that was named exists or not: nobody finds out ids by watching where the silence begins.
 //!
 //! A debt wears off with time. A source that owes more than is borne is cut: its packets are dropped unread until it
@@ -41,8 +41,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            mistakes: 200,
-            mistakes_per_sec: 10,
+            mistakes: 1_000,
+            mistakes_per_sec: 50,
             challenges: 200_000,
             challenges_per_sec: 2_000,
             sources: 65_536,
@@ -85,6 +85,8 @@ struct Account {
     source: u64,
     mistakes: u64,
     challenges: u64,
+    /// Whether it was told that the source is cut, and has not owed less than half of what is borne since.
+    told: bool,
 }
 
 impl Ledger {
@@ -112,7 +114,8 @@ impl Ledger {
         account.is_some_and(|account| self.cut_until(account) > now)
     }
 
-    /// Writes down what a packet from `peer` has cost. True if the source is cut from now on.
+    /// Writes down what a packet from `peer` has cost. True if the source is cut now, and was not before, but for the
+    /// moments in which a flood is heard again.
     pub fn charge(&mut self, now: Instant, peer: Peer, fee: Fee) -> bool {
         let now = self.micros(now);
         let (source, row) = self.place(peer);
@@ -121,18 +124,22 @@ impl Ledger {
             Fee::Challenge => (&mut account.challenges, self.challenges),
             Fee::Mistake => (&mut account.mistakes, self.mistakes),
         };
-        let was_cut = owed.saturating_sub(tariff.borne) > now;
+        let is_better = owed.saturating_sub(now) < tariff.borne / 2;
         *owed = (*owed).max(now) + tariff.fee;
         let until = owed.saturating_sub(tariff.borne);
         self.calm_after = self.calm_after.max(until);
-        !was_cut && until > now
+        let was_told = account.told && !is_better;
+        account.told = until > now || was_told;
+        until > now && !was_told
     }
 
-    /// Takes a challenge back: somebody at `peer` has registered.
+    /// Takes a challenge and a mistake back: somebody at `peer` has registered. A site whose router got another
+    /// address is refused first, device by device, since it keeps alive from where nobody has registered.
     pub fn refund(&mut self, peer: Peer) {
         let (source, row) = self.place(peer);
         if let Some(account) = self.rows[row].iter_mut().find(|account| account.source == source) {
             account.challenges = account.challenges.saturating_sub(self.challenges.fee);
+            account.mistakes = account.mistakes.saturating_sub(self.mistakes.fee);
         }
     }
 
@@ -213,9 +220,18 @@ mod tests {
         assert_eq!(charged, [false, false, false, true, false], "told once, whatever the port");
         assert!(ledger.is_cut(now, peer(1, 9)) && !ledger.is_cut(now, peer(2, 9)));
         assert!(ledger.is_cut(now + Duration::from_millis(999), peer(1, 9)));
-        assert!(!ledger.is_cut(now + Duration::from_secs(1), peer(1, 9)), "two a second are forgiven");
+        let later = now + Duration::from_secs(1);
+        assert!(!ledger.is_cut(later, peer(1, 9)), "two a second are forgiven");
+        ledger.charge(later, peer(1, 9), Fee::Mistake);
+        assert!(
+            !ledger.charge(later, peer(1, 9), Fee::Mistake) && ledger.is_cut(later, peer(1, 9)),
+            "no news"
+        );
         assert_eq!(ledger.debtors(now), 1);
-        assert_eq!(ledger.debtors(now + Duration::from_secs(3)), 0);
+        let peace = now + Duration::from_secs(9);
+        assert_eq!(ledger.debtors(peace), 0);
+        let again: Vec<_> = (0..4).map(|_| ledger.charge(peace, peer(1, 1), Fee::Mistake)).collect();
+        assert_eq!(again, [false, false, false, true], "news once more");
     }
 
     #[test]
