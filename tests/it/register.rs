@@ -234,6 +234,26 @@ async fn a_device_that_left_is_offline_until_it_registers_again() -> anyhow::Res
     Ok(())
 }
 
+/// A registration of seconds would come back before its last answer is forgotten (RFC 3261 §10.3, item 7).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_is_too_short_is_refused_with_what_is_enough() -> anyhow::Result<()> {
+    let site = Site::start().await?;
+    let issued = site.issue(0).await?;
+    let wire = Wire::open(site.sip).await?;
+    let mut request = wire.authorized(&issued.device, PASSWORD).await?;
+    request.set("Expires", "59");
+    let refused = wire.ask(&request).await?;
+    assert_eq!((refused.status(), refused.header("Min-Expires")), (Some(423), Some("60")));
+    request.set("Expires", "60");
+    request.set("CSeq", "3 REGISTER");
+    let admitted = wire.ask(&request).await?;
+    assert_eq!((admitted.status(), admitted.header("Expires")), (Some(200), Some("60")));
+    let mut request = wire.authorized(&issued.device, PASSWORD).await?;
+    request.set("Expires", "100000000");
+    assert_eq!(wire.ask(&request).await?.header("Expires"), Some("86400"), "nor for ever");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_id_look_the_same() -> anyhow::Result<()> {
     let site = Site::start().await?;
