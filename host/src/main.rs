@@ -161,9 +161,13 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// Memory holds every password: a crash writes none of it to disk. Whoever needs a dump raises the limit (prlimit).
+///
+/// One byte and not none: where dumps are piped to a handler such as apport or systemd-coredump, the kernel asks for no
+/// other limit than this one, at which it pipes nothing (fs/coredump.c). A process that is not dumpable would be safe
+/// as well, and closed to debuggers and profilers too.
 fn keep_secrets_from_dumps() {
     let limit = getrlimit(Resource::Core);
-    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit }) {
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(1), ..limit }) {
         tracing::warn!(%error, "a crash could write a core dump, which holds passwords");
     }
 }

