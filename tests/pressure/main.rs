@@ -1,4 +1,4 @@
-//! Under pressure: plugins misbehave, or are swapped, while devices register.
+//! Under pressure: plugins misbehave, or are swapped, while devices register; rubbish floods in while they keep alive.
 //!
 //! This is a test binary of its own because it measures: cargo runs one binary after the other, and here one test
 //! waits for the other. `cargo pressure` runs the same in a release build, longer, and prints the tables of
@@ -6,6 +6,7 @@
 
 #[path = "../guests/component.rs"]
 mod component;
+mod flood;
 mod ground;
 mod guests;
 mod hostile;
