@@ -52,6 +52,12 @@ pub(super) fn has_any(text: &str, wanted: &[u8]) -> bool {
     text.bytes().any(|byte| wanted.contains(&byte))
 }
 
+/// Whether every quote and angle bracket of `text` is closed.
+pub(super) fn is_closed(text: &str) -> bool {
+    // Behind `text` the separator is one, or it is not.
+    !text.contains(['"', '<']) || split(&format!("{text};"), b';').last() == Some("")
+}
+
 /// `text` without the blanks and line breaks around it.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_ascii()

@@ -20,8 +20,8 @@ pub struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Takes one value apart; `None` if it is no `SIP/2.0/transport sent-by`, or if a parameter
-    /// is empty.
+    /// Takes one value apart; `None` if it is no `SIP/2.0/transport sent-by`, if a parameter is
+    /// empty, or a quote or bracket is open: what is appended to it would be part of that.
     pub fn parse(value: &'a str) -> Option<Self> {
         let (route, parameters) = value.split_at(find(value, b';').unwrap_or(value.len()));
         let (protocol, rest) = route.split_once('/')?;
@@ -31,7 +31,7 @@ impl<'a> Via<'a> {
         let (host, port) = split_port(trim(sent_by))?;
         let well = known && is_token(transport) && !host.is_empty() && !has_any(host, b" \t");
         let full = split(parameters, b';').skip(1).all(|parameter| !parameter.is_empty());
-        (well && full).then_some(Self { transport, host, port, parameters })
+        (well && full && is_closed(value)).then_some(Self { transport, host, port, parameters })
     }
 
     /// The value of a parameter; empty where it stands without one.
@@ -86,6 +86,11 @@ mod tests {
         for broken in ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h:x", "UDP h"] {
             assert_eq!(Via::parse(broken), None, "{broken}");
         }
+        for open in ["SIP/2.0/UDP h;<branch=1", "SIP/2.0/UDP h;a=\"b;branch=1", "SIP/2.0/UDP <h;branch=1"] {
+            assert_eq!(Via::parse(open), None, "{open}");
+        }
+        let closed = Via::parse("SIP/2.0/UDP h;a=\"b\\\";\";branch=1").expect("a Via");
+        assert_eq!(closed.branch(), Some("1"));
     }
 
     #[test]
