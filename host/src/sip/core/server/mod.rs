@@ -191,8 +191,7 @@ impl Servers {
     /// Forgets a request that is to get no answer.
     pub(super) fn forget(&mut self, id: ServerId, out: &mut Output) {
         self.remove(id);
-        let over = |owner: &Owner| matches!(owner, Owner::Server(id) if !self.table.contains_key(id));
-        out.schedule.trim(Timer::Unanswered, over);
+        self.trim(out);
     }
 
     /// Forgets the request that was answered longest ago.
@@ -212,29 +211,30 @@ impl Servers {
         let Some((state, actions)) = step else { return false };
         server.state = state;
         server.act(id, actions, cause, out);
-        let decided = server.invite.is_some() && server.state != State::Proceeding;
         match (server.state, &server.invite) {
             (State::Terminated, _) => self.remove(id),
             (State::Accepted, Some(invite)) => drop(self.accepted.insert(invite.0, id)),
             (State::Completed, None) => {
                 let answer = self.table.remove(&id).and_then(|server| server.last);
                 self.answered.extend(answer.map(|answer| (id, answer)));
-                // Answers come in about the order of the requests: what waits is at the front, and short.
-                let over = |owner: &Owner| matches!(owner, Owner::Server(id) if !self.table.contains_key(id));
-                out.schedule.trim(Timer::Unanswered, over);
             }
             _ => {}
         }
-        if decided {
-            // Three minutes are long: INVITEs that are answered at once must not wait so long in the queue.
-            out.schedule.trim(Timer::Undecided, |owner| !self.is_undecided(*owner));
-        }
+        self.trim(out);
         true
     }
 
-    fn is_undecided(&self, owner: Owner) -> bool {
-        let Owner::Server(id) = owner else { return false };
-        self.table.get(&id).is_some_and(|server| server.state == State::Proceeding)
+    /// Drops the timers of requests that wait for no answer any more, though their time has not come: there would be
+    /// as many as come in three minutes. Answers come in about the order of the requests: what waits is at the front,
+    /// and short.
+    fn trim(&self, out: &mut Output) {
+        let over = |owner: &Owner| matches!(owner, Owner::Server(id) if !self.waits(*id));
+        out.schedule.trim(Timer::Unanswered, over);
+        out.schedule.trim(Timer::Undecided, over);
+    }
+
+    fn waits(&self, id: ServerId) -> bool {
+        self.table.get(&id).is_some_and(|server| matches!(server.state, State::Trying | State::Proceeding))
     }
 
     fn remove(&mut self, id: ServerId) {
