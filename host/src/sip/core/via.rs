@@ -3,7 +3,7 @@
 use std::{fmt::Write, net::SocketAddr};
 
 use super::{
-    text::{find, has_any, is_token, parameter, split, trim},
+    text::{find, has_any, is_closed, is_token, parameter, split, trim},
     uri::split_port,
 };
 
