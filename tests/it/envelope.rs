@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_tests::site::{PASSWORD, Reply, Site};
+use sluice_tests::site::{PASSWORD, Reply, Site, wait_for};
 
 /// An answer without its `time` and `id`, which are looked at here.
 pub(crate) fn bare(reply: Reply, ids: &mut HashSet<String>) -> (u16, Value) {
@@ -88,6 +88,12 @@ async fn a_store_that_fails_is_said_so_and_comes_back() -> anyhow::Result<()> {
         assert_eq!(text, "数据库错误 (storage failed)", "{path}");
     }
     database.execute_batch("ROLLBACK")?;
+    // It finds that out by itself; until then it refuses at once.
+    let database_works = || async {
+        let ready = site.api.get_unsigned("/readyz", &[]).await;
+        ready.is_ok_and(|reply| reply.status == 200)
+    };
+    wait_for(database_works).await?;
     // Nothing was half done: the next number is the next, and the channel is still there.
     assert_eq!(site.issue(0).await?.device, "37070000081118000002");
     assert_eq!(site.api.get(&format!("/devices/{channel}/delete"), &[]).await?.ok()?, "");
