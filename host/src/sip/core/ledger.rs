@@ -23,16 +23,19 @@ use super::peer::Peer;
 /// Accounts in one row.
 const ROW: usize = 8;
 
+/// A second in microseconds.
+const SECOND: u64 = 1_000_000;
+
 /// How much is borne.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Mistakes of one source before it is cut.
     pub mistakes: u32,
-    /// How many of them are forgiven each second.
+    /// How many of them are forgiven each second; 0 is one an hour.
     pub mistakes_per_sec: u32,
     /// Challenges to one source that no registration has followed, before it is cut.
     pub challenges: u32,
-    /// How many of them are forgiven each second.
+    /// How many of them are forgiven each second; 0 is one an hour.
     pub challenges_per_sec: u32,
     /// Sources remembered, about.
     pub sources: usize,
@@ -168,8 +171,8 @@ impl Ledger {
 
 impl Tariff {
     fn new(borne: u32, per_sec: u32) -> Self {
-        let fee = Duration::from_secs(1).as_micros() as u64 / u64::from(per_sec.max(1));
-        Self { fee: fee.max(1), borne: fee.max(1) * u64::from(borne) }
+        let fee = SECOND.checked_div(u64::from(per_sec)).map_or(3_600 * SECOND, |fee| fee.max(1));
+        Self { fee, borne: fee * u64::from(borne) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connections.
 
-use super::*;
+use super::{super::core::ledger::Limits, *};
 
 #[tokio::test]
 async fn a_register_is_answered_on_its_connection() {
@@ -201,4 +201,25 @@ async fn without_tcp_nobody_is_reached_by_it() {
     let peer = Peer::tcp(super::super::core::ConnectionId(1), door.udp(), door.udp());
     let answer = door.sip.request(peer, to_device(Method::Message, 1)).await;
     assert!(matches!(answer, Err(Error::Unreachable)));
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_that_can_be_served_is_not_listened_to_by_tcp_either() {
+    let limits = Limits { mistakes: 2, mistakes_per_sec: 0, ..Limits::default() };
+    let mut door = Door::open(Config { limits, ..config() });
+    let mut caller = Caller::new(door.tcp()).await;
+    for number in 1..=3 {
+        caller.send(&from_device(Method::Other("BREW".to_owned()), number)).await;
+        assert_eq!(caller.next_status().await, (501, number));
+    }
+    caller.send(&from_device(Method::Register, 4)).await;
+    assert_eq!(caller.next().await, None);
+    assert_eq!(Caller::new(door.tcp()).await.next().await, None, "nor again");
+
+    // Its datagrams may be another's who forged them, and so the other way round.
+    let device = Device::new(door.udp()).await;
+    device.send(&from_device(Method::Register, 5)).await;
+    door.serve(200).await;
+    assert_eq!(device.next_response().await.status, 200);
+    assert!(door.sip.drops().messages().contains(&("debt", 2)));
 }
