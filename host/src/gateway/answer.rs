@@ -4,7 +4,6 @@ use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use crate::sip::core::Peer;
 use crate::sip::core::message::{Method, Request, Response};
 use crate::store::Touch;
 
+use super::pace::Pace;
 use super::registry::Sender;
 use super::stream::Stream;
 use super::{Error, Gateway, clock};
@@ -26,17 +26,11 @@ const ALLOW: &str = "ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, REGISTER"
 /// Seconds after which a device may try again what we could not decide.
 const RETRY_AFTER: &str = "5";
 
-/// What takes so long is not to be waited for by others; most requests take some microseconds.
-const LONG: Duration = Duration::from_millis(2);
-
-/// For how long it is remembered that one took long.
-const APART: Duration = Duration::from_secs(60);
-
 impl Gateway {
     /// Answers what comes in until the SIP door closes. Most requests are answered here and at once. One that has
     /// to wait goes on in a task of its own, so that none waits for another's database.
     pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
-        let mut apart_until = Instant::now();
+        let mut pace = Pace::new(Instant::now());
         while let Some(item) = incoming.recv().await {
             let gateway = self.clone();
             match item {
@@ -48,7 +42,7 @@ impl Gateway {
                             None => gateway.0.sip.ignore(id).await,
                         };
                     });
-                    self.attend(work, &mut apart_until);
+                    self.attend(work, &mut pace);
                 }
                 Incoming::StrayAnswer { response, peer } => {
                     self.in_background(async move { gateway.end_stray_answer(&response, peer).await });
@@ -60,17 +54,12 @@ impl Gateway {
 
     /// Works on a request here, as far as it goes without waiting. Once that took long, be it for a plugin that loops
     /// or a catalog of thousands, requests are worked on apart from each other for a while.
-    fn attend(&self, work: Pin<Box<impl Future<Output = ()> + Send + 'static>>, apart_until: &mut Instant) {
-        let started = Instant::now();
-        if started < *apart_until {
-            return self.in_background(work);
-        }
+    fn attend(&self, work: Pin<Box<impl Future<Output = ()> + Send + 'static>>, pace: &mut Pace) {
+        let Some(begun) = pace.begin(Instant::now()) else { return self.in_background(work) };
         if let Some(unfinished) = begin(work) {
             self.in_background(unfinished);
         }
-        if started.elapsed() > LONG {
-            *apart_until = started + APART;
-        }
+        pace.end(begun, Instant::now());
     }
 
     /// What a request is answered; none for one that gets silence.

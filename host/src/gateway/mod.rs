@@ -3,6 +3,7 @@
 //! | file | its one job |
 //! | --- | --- |
 //! | `answer` | what comes in by SIP, one `match` on method and CmdType |
+//! | `pace` | whether requests take long |
 //! | `register` | REGISTER: policy asked, session kept, 200 after the store |
 //! | `bans` | devices that were wrong too often at a source |
 //! | `registry` | which devices there are and where they can be reached |
@@ -52,6 +53,7 @@ mod lost;
 mod measure;
 mod memory;
 mod outbound;
+mod pace;
 mod permit;
 mod playback;
 mod policy;
