@@ -168,6 +168,15 @@ impl ResourceLimiter for Ceiling {
     }
 }
 
+/// Leaves the processor to the other threads where they want it, all but a tenth: on Linux a nice value is a thread's
+/// alone.
+pub(super) fn give_way(work: &str) {
+    const NICENESS: i32 = 10;
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!("{work} at the priority of everything else: {error}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

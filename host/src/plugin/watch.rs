@@ -14,10 +14,13 @@ use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind},
 };
-use rustix::process::nice;
 use tracing::{error, warn};
 
-use super::{Plugins, limits::now, swap};
+use super::{
+    Plugins,
+    limits::{give_way, now},
+    swap,
+};
 
 /// Watches for as long as it is held. A look that is under way then is done to its end.
 pub struct Watch {
@@ -44,8 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ROUND: Duration = Duration::from_secs(30);
 /// How often a replacement is looked after while it may be rolled back.
 const PROBATION_ROUND: Duration = Duration::from_millis(250);
-/// What is added to the thread's nice value: a tenth of the processor where others want it.
-const NICENESS: i32 = 10;
 /// Hints that wait while the folder is being looked at. More would say nothing new.
 const HINTS: usize = 16;
 
@@ -103,10 +104,8 @@ impl Hint {
 
 /// Looks at the folder whenever there is reason to, until nobody holds the [`Watch`] any more.
 fn follow(plugins: &Plugins, hinted: &Receiver<Hint>) {
-    // Compiling and self-tests are to leave the processor to whoever registers. On Linux this is the thread's alone.
-    if let Err(error) = nice(NICENESS) {
-        warn!("files are taken at the priority of everything else: {error}");
-    }
+    // Compiling and self-tests are to leave the processor to whoever registers.
+    give_way("files are taken");
     // At once: the first set was made without candidates, and before the system told of changes.
     let mut agenda = Agenda::after_look(Duration::ZERO);
     loop {

@@ -2,8 +2,8 @@
 //! never used.
 //!
 //! Live calls only put what they were asked, and their answer, into a queue. A thread of the candidate's own asks it,
-//! and rests so long after each call that even a slow one takes a small part of one processor; what finds the queue
-//! full is left out and counted. The candidate has a log quota, figures and a key-value store of its own.
+//! and rests so long after each call that even a slow one takes a small part of one processor, and gives way to all
+//! others; what finds the queue full is left out and counted. The candidate has a log quota, figures and a key-value store of its own.
 //!
 //! | file | job |
 //! | --- | --- |
@@ -34,7 +34,7 @@ use tracing::info;
 
 use super::{
     instance::Plugin,
-    limits::{date, now},
+    limits::{date, give_way, now},
     set::Release,
 };
 use case::Outcome;
@@ -120,6 +120,7 @@ impl Drop for Shadow {
 
 /// Asks the candidate until it is at work no more.
 fn work(candidate: &Plugin, queue: &Receiver<Case>, tally: &Tally) {
+    give_way("a candidate is asked");
     let mut tired = Duration::ZERO;
     while let Ok(case) = queue.recv()
         && !tally.over.load(Relaxed)

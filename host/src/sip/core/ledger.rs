@@ -15,7 +15,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::peer::Peer;
@@ -198,6 +198,8 @@ fn host(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use std::net::Ipv4Addr;
 
     use super::*;
