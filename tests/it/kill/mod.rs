@@ -7,6 +7,7 @@
 mod ledger;
 mod load;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,8 +72,11 @@ async fn nothing_acknowledged_is_missing() -> anyhow::Result<()> {
     wait_for(|| async { left() == nothing }).await.with_context(|| {
         format!("rows open, sessions at devices, streams and ports at the media server: {:?}", left())
     })?;
-    let untold =
-        || ledger.registered().into_iter().filter(|device| notified.of_user(device).is_empty()).count();
+    let untold = || {
+        let all = notified.all();
+        let told: BTreeSet<_> = all.iter().filter_map(|told| told["data"]["deviceid"].as_str()).collect();
+        ledger.registered().iter().filter(|device| !told.contains(device.as_str())).count()
+    };
     wait_for(|| async { untold() == 0 })
         .await
         .with_context(|| format!("nobody was told of {} devices", untold()))?;
