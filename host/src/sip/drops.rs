@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Why something got silence. In the order of [`Reason::NAMES`].
+/// Why something got silence. In the order of their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The device is banned at this source.
@@ -28,7 +28,7 @@ impl Reason {
         ["banned", "debt", "domain", "id", "long_answer", "method", "source", "user_agent"];
 }
 
-/// Why we closed a connection, or let none in. In the order of [`Ending::NAMES`].
+/// Why we closed a connection, or let none in. In the order of their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The system could not open it: no file descriptors are left.
