@@ -89,11 +89,7 @@ async fn a_store_that_fails_is_said_so_and_comes_back() -> anyhow::Result<()> {
     }
     database.execute_batch("ROLLBACK")?;
     // It finds that out by itself; until then it refuses at once.
-    let database_works = || async {
-        let ready = site.api.get_unsigned("/readyz", &[]).await;
-        ready.is_ok_and(|reply| reply.status == 200)
-    };
-    wait_for(database_works).await?;
+    wait_for(|| site.api.is_ready()).await?;
     // Nothing was half done: the next number is the next, and the channel is still there.
     assert_eq!(site.issue(0).await?.device, "37070000081118000002");
     assert_eq!(site.api.get(&format!("/devices/{channel}/delete"), &[]).await?.ok()?, "");

@@ -32,6 +32,10 @@ const SLICES: usize = if LONG { 7 } else { 5 };
 /// How often a row is measured before it counts as failed.
 const TRIES: usize = 3;
 
+/// How many times as long the 99th percentile may be. A debug build has little of the processor left beside the guests,
+/// and is no measure of what devices notice.
+const TIMES: u32 = if LONG { 2 } else { 5 };
+
 /// A timer of the runtime and a slice of the scheduler last about so long: shorter differences are not the guest's.
 const NOISE: Duration = Duration::from_millis(2);
 
@@ -43,10 +47,10 @@ struct Row {
 }
 
 impl Row {
-    /// Whether the 99th percentile is within twice that of the quiet run.
+    /// Whether the 99th percentile is within so many times that of the quiet run.
     fn is_bearable(&self) -> bool {
         let [_, quiet] = self.quiet;
-        self.hostile[1] <= (2 * quiet).max(quiet + NOISE)
+        self.hostile[1] <= (TIMES * quiet).max(quiet + NOISE)
     }
 }
 

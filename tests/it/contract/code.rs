@@ -80,6 +80,8 @@ fn code_1001() -> anyhow::Result<()> {
                 assert_eq!(whole(call.await??), refused(500, "1001", locked));
             }
             database.execute_batch("ROLLBACK")?;
+            // It finds that out by itself; until then it refuses at once.
+            wait_for(|| house.api.is_ready()).await?;
             check(house, &format!("/devices/{channel}/delete"), &[], success(json!(""))).await
         },
     )

@@ -110,6 +110,11 @@ impl Api {
         Ok(number.with_context(|| format!("no {name} in {page}"))?.parse()?)
     }
 
+    /// Whether `/readyz` says that the gateway can do its work.
+    pub async fn is_ready(&self) -> bool {
+        self.get_unsigned("/readyz", &[]).await.is_ok_and(|reply| reply.status == 200)
+    }
+
     /// A call as it is.
     ///
     /// # Errors
