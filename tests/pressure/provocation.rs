@@ -46,12 +46,14 @@ impl Crowd {
             let stranger = Arc::clone(&stranger);
             async move { drop(stranger.register().await) }
         });
-        let newcomer = Arc::clone(&self.newcomer);
+        let (newcomer, api) = (Arc::clone(&self.newcomer), self.api.clone());
         repeat(&mut provoking, GAP, move || {
-            let newcomer = Arc::clone(&newcomer);
+            let (newcomer, api) = (Arc::clone(&newcomer), api.clone());
             async move {
                 drop(newcomer.deregister().await);
                 drop(newcomer.register().await);
+                // Modules are asked about a device when it changes, and whenever somebody wants to see what they say.
+                drop(api.get(&format!("/devices/{}/vendor", newcomer.id()), &[]).await);
             }
         });
         let talker = Arc::clone(&self.talker);
