@@ -1,22 +1,13 @@
-//! The wall clock: the few places where the protocol or a row shows a date. And the clock of what a thread has worked.
+//! The wall clock: the few places where the protocol or a row shows a date.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustix::time::{ClockId, clock_gettime};
 
 /// Unix seconds.
 pub(super) fn seconds() -> i64 {
     Timestamp::now().as_second()
-}
-
-/// CPU time that the calling thread has used.
-pub(super) fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // Both parts of this clock are never negative.
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Writes dates. Of one second they differ in their milliseconds only, so that the rest is kept.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clock;
+use crate::plugin::thread_cpu;
 
 /// What takes so long is not to be waited for by others; most requests take some microseconds.
 const LONG: Duration = Duration::from_millis(2);
@@ -38,7 +38,7 @@ impl Pace {
     /// Begins work on a request on this thread; none where it is to be worked on apart from others.
     pub(super) fn begin(&self, now: Instant) -> Option<Begun> {
         // Reading it takes longer than some requests do.
-        let cpu = (now < self.watched_until).then(clock::thread_cpu);
+        let cpu = (now < self.watched_until).then(thread_cpu);
         (now >= self.apart_until).then_some(Begun { at: now, cpu })
     }
 
@@ -48,7 +48,7 @@ impl Pace {
             return;
         }
         match begun.cpu {
-            Some(cpu) if clock::thread_cpu().saturating_sub(cpu) > LONG => self.apart_until = now + APART,
+            Some(cpu) if thread_cpu().saturating_sub(cpu) > LONG => self.apart_until = now + APART,
             _ => self.watched_until = now + WATCHED,
         }
     }
@@ -69,7 +69,7 @@ mod tests {
             pace.end(begun, at(millis + 50));
         }
         let begun = pace.begin(at(300)).unwrap();
-        while clock::thread_cpu() <= begun.cpu.unwrap() + LONG {}
+        while thread_cpu() <= begun.cpu.unwrap() + LONG {}
         pace.end(begun, at(303));
         assert!(pace.begin(at(303)).is_none() && pace.begin(at(60_302)).is_none());
         assert!(pace.begin(at(60_303)).is_some_and(|begun| begun.cpu.is_none()));

@@ -106,7 +106,7 @@ pub(super) fn wall_clock() -> u64 {
 }
 
 /// CPU time that the calling thread has used.
-fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     // Both parts of this clock are never negative.
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

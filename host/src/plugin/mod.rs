@@ -70,6 +70,7 @@ pub use error::{Error, Fault, LoadError, Role};
 pub use figures::Figures;
 pub use instance::Plugin;
 pub use limits::Limits;
+pub(crate) use limits::thread_cpu;
 pub use memory::{Changes, ValueError, Values};
 pub use module::Module;
 pub use promote::{MoveError, demote, promote};
