@@ -3,7 +3,6 @@
 
 use std::{future::Future, io, pin::pin, sync::Arc};
 
-use bytes::Bytes;
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
     time::{Instant, sleep_until},
@@ -158,7 +157,7 @@ impl Driver {
                 self.refuse(peer, &error);
                 if let Some(mut reply) = error.reply {
                     reply.note_source(peer.remote);
-                    self.reply(peer, &reply);
+                    self.endpoint.reply(peer, &reply);
                 }
             }
         }
@@ -180,7 +179,7 @@ impl Driver {
             && request.method != Method::Ack
         {
             request.note_source(peer.remote);
-            self.reply(peer, &flaw.respond(&request));
+            self.endpoint.reply(peer, &flaw.respond(&request));
         }
     }
 
@@ -199,16 +198,6 @@ impl Driver {
             self.gate.charge(now, peer, Fee::Mistake);
         } else if after.absorbed > before.absorbed {
             self.gate.charge(now, peer, Fee::Challenge);
-        }
-    }
-
-    /// Answers without a transaction.
-    fn reply(&mut self, peer: Peer, response: &Response) {
-        let bytes = Bytes::from(response.to_bytes());
-        if response.is_modest(peer, bytes.len()) {
-            self.send(Transmit { peer, bytes });
-        } else {
-            self.gate.withhold();
         }
     }
 

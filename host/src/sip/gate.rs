@@ -22,8 +22,6 @@ pub(super) struct Gate {
     strangers: Strangers,
     regulars: Arc<Regulars>,
     drops: Arc<Drops>,
-    /// Answers that were too long for what had asked for them, and belonged to no transaction.
-    withheld: u64,
 }
 
 impl Gate {
@@ -33,7 +31,7 @@ impl Gate {
         strangers: Strangers,
         (regulars, drops): (Arc<Regulars>, Arc<Drops>),
     ) -> Self {
-        Self { ledger: Ledger::new(now, limits), strangers, regulars, drops, withheld: 0 }
+        Self { ledger: Ledger::new(now, limits), strangers, regulars, drops }
     }
 
     /// Whether what comes from `peer` is to be read. Costs a comparison while nobody is in debt.
@@ -83,14 +81,9 @@ impl Gate {
         }
     }
 
-    /// An answer would have been too long.
-    pub(super) fn withhold(&mut self) {
-        self.withheld += 1;
-    }
-
     /// Takes over what the core has withheld.
     pub(super) fn publish(&self, withheld: u64) {
-        self.drops.set(Reason::LongAnswer, withheld + self.withheld);
+        self.drops.set(Reason::LongAnswer, withheld);
     }
 
     /// Charges for what is answered to a request of `peer`.

@@ -132,6 +132,11 @@ impl Endpoint {
         self.out.send(peer, Bytes::from(request.to_bytes()));
     }
 
+    /// Answers what opens no transaction, such as a request that cannot be served.
+    pub fn reply(&mut self, peer: Peer, response: &Response) {
+        self.out.reply(peer, response);
+    }
+
     /// Answers a request; false if it has its final answer already, or is forgotten.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: &Response) -> bool {
         let wanted = self.servers.respond(now, id, response, &mut self.out);
@@ -198,10 +203,10 @@ impl Endpoint {
             let response = self.servers.handle_cancel(now, id, &request, &mut self.out);
             self.out.counts.requests += 1;
             self.out.counts.answered += 1;
-            self.out.answer(peer, &response);
+            self.out.reply(peer, &response);
         } else if self.pending() >= self.config.max_pending {
             self.out.counts.refused += 1;
-            self.out.answer(peer, &unavailable(&request));
+            self.out.reply(peer, &unavailable(&request));
         } else {
             let dialog = (request.method == Method::Invite).then(|| self.names.dialog(&request));
             self.out.counts.requests += 1;

@@ -18,9 +18,6 @@ pub use super::parse::{Fault, MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, Pars
 /// The version that every message names.
 const VERSION: &str = "SIP/2.0";
 
-/// How many times longer than what asks for it an answer may be.
-pub(super) const TWICE: usize = 2;
-
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -257,12 +254,6 @@ impl Response {
         note_source(&mut self.headers, source);
     }
 
-    /// Whether an answer of `length` bytes may go to `peer`: no datagram is answered with more than twice its own
-    /// length, since its source may be forged, and what we send would hit whoever is there.
-    pub fn is_modest(&self, peer: Peer, length: usize) -> bool {
-        peer.is_reliable() || self.headers.received.is_none_or(|asked| length <= TWICE * asked as usize)
-    }
-
     /// The answer as it goes onto the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let status = self.status.to_string();
@@ -276,6 +267,12 @@ fn note_source(headers: &mut Headers, source: SocketAddr) {
         let line = via::with_source(line, source);
         headers.replace_first("Via", &line);
     }
+}
+
+/// How many bytes may go to `peer` in answer to `asked` bytes; none: any number. No datagram is answered with more than
+/// twice its own length, since its source may be forged, and what we send would hit whoever is there.
+pub(super) fn longest_answer(peer: Peer, asked: Option<u32>) -> Option<usize> {
+    asked.filter(|_| !peer.is_reliable()).map(|asked| 2 * asked as usize)
 }
 
 /// Start line, header lines, the true Content-Length, body.

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    message::{Request, Response},
+    message::{Request, Response, longest_answer},
     names::{ClientId, ClientKey, ServerId},
     peer::Peer,
     timer::{Running, Schedule, Timer},
@@ -142,14 +142,19 @@ impl Output {
         self.transmits.push_back(Transmit { peer, bytes });
     }
 
-    /// An answer that belongs to no transaction, if it is not too long.
-    pub(super) fn answer(&mut self, peer: Peer, response: &Response) {
-        let bytes = Bytes::from(response.to_bytes());
-        if response.is_modest(peer, bytes.len()) {
+    /// An answer, unless it is longer than it may be (see [`longest_answer`]).
+    pub(super) fn answer(&mut self, peer: Peer, bytes: Bytes, longest: Option<usize>) {
+        if longest.is_none_or(|longest| bytes.len() <= longest) {
             self.send(peer, bytes);
         } else {
             self.counts.withheld += 1;
         }
+    }
+
+    /// An answer that belongs to no transaction.
+    pub(super) fn reply(&mut self, peer: Peer, response: &Response) {
+        let longest = longest_answer(peer, response.headers.received);
+        self.answer(peer, Bytes::from(response.to_bytes()), longest);
     }
 
     /// Something for the transaction user.

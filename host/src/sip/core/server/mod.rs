@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use self::machine::{Action, Input, State};
 use super::{
-    message::{Request, Response, TWICE},
+    message::{Request, Response, longest_answer},
     names::{DialogName, Named, ServerId},
     output::{Event, Output, Owner, Start},
     peer::Peer,
@@ -73,7 +73,7 @@ impl Servers {
             Some(dialog) => (Some(Box::new((dialog, request.clone()))), State::Proceeding, Timer::Undecided),
             None => (None, State::Trying, Timer::Unanswered),
         };
-        let longest = longest(peer, &request);
+        let longest = longest_answer(peer, request.headers.received);
         let mut server = Server { peer, invite, state, last: None, longest, running: Running::default() };
         server.start(now, timer, id, out);
         self.table.insert(id, server);
@@ -88,14 +88,10 @@ impl Servers {
         (peer, request): (Peer, &Request),
         out: &mut Output,
     ) -> bool {
-        let longest = longest(peer, request);
+        let longest = longest_answer(peer, request.headers.received);
         if let Some(answer) = self.answered.get(&id) {
             // It may be cut short this time.
-            if longest.is_none_or(|longest| answer.len() <= longest) {
-                out.send(peer, answer.clone());
-            } else {
-                out.counts.withheld += 1;
-            }
+            out.answer(peer, answer.clone(), longest);
         } else if let Some(server) = self.table.get_mut(&id) {
             server.peer = peer;
             server.longest = longest;
@@ -269,14 +265,9 @@ impl Server {
         }
     }
 
-    /// Sends the last answer, if there is one and it is not too long for what asked for it.
+    /// Sends the last answer, if there is one.
     fn send(&self, out: &mut Output) {
-        let Some(last) = &self.last else { return };
-        if self.longest.is_none_or(|longest| last.len() <= longest) {
-            out.send(self.peer, last.clone());
-        } else {
-            out.counts.withheld += 1;
-        }
+        self.last.iter().for_each(|last| out.answer(self.peer, last.clone(), self.longest));
     }
 
     fn start(&mut self, now: Instant, timer: Timer, id: ServerId, out: &mut Output) {
@@ -285,10 +276,4 @@ impl Server {
             self.state = State::Terminated;
         }
     }
-}
-
-/// How long the answer to a request may be (see [`Response::is_modest`]).
-fn longest(peer: Peer, request: &Request) -> Option<usize> {
-    let asked = request.headers.received.filter(|_| !peer.is_reliable())?;
-    Some(TWICE * asked as usize)
 }
