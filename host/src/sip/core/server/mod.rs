@@ -174,7 +174,7 @@ impl Servers {
         } else if self.table.get(&id).is_some_and(|server| server.running.is_due(timer, at)) {
             let fired =
                 self.step(id, Cause { now, input: Input::Timer(timer), answer: None, ack: None }, out);
-            let gave_up = fired && matches!(timer, Timer::C | Timer::Unanswered);
+            let gave_up = fired && matches!(timer, Timer::Unanswered | Timer::Undecided);
             out.counts.unanswered += u64::from(gave_up);
         }
     }
