@@ -18,6 +18,7 @@ pub mod media;
 pub mod plugin;
 mod run;
 pub mod sip;
+mod source;
 pub mod store;
 
 pub use run::{Error, Server, plugin_settings};

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::config::Config;
+use crate::{config::Config, source::source};
 
 /// What calls may take beside what is configured: the store's time, and the media server's.
 const SLACK: Duration = Duration::from_secs(60);
@@ -65,9 +65,9 @@ pub(super) struct Seats(
 );
 
 impl Seats {
-    /// A seat for a connection from `source`; none if it has `most` already.
-    pub(super) fn take(&self, source: IpAddr, most: usize) -> Option<Seat> {
-        let source = network(source);
+    /// A seat for a connection from `address`; none if its source has `most` already.
+    pub(super) fn take(&self, address: IpAddr, most: usize) -> Option<Seat> {
+        let source = source(address);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(source).or_default();
         if *count >= most {
@@ -94,14 +94,6 @@ impl Drop for Seat {
                 taken.remove(&self.source);
             }
         }
-    }
-}
-
-/// What counts as one source: an IPv4 address, or the /64 that one IPv6 customer has.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address => address,
     }
 }
 

@@ -24,6 +24,9 @@ pub mod media {
     pub use self::{answer::*, hook::*};
 }
 
+#[path = "../../../host/src/source.rs"]
+mod source;
+
 /// The door's floor 0, without its sockets.
 #[path = "../../../host/src/sip"]
 pub mod sip {

@@ -3,8 +3,8 @@
 //! Nobody is limited in how much he sends, only in how much of it is wrong: a hundred thousand cameras that come
 //! back after a power cut send no more than they must, and a thousand of them may share one NAT. So a packet costs
 //! nothing. What costs is what came of it: a *mistake* (it could not be read or served, or was refused) or a
-//! *challenge* (a 401); the registration that follows pays one of each back. A challenge costs the same whether the device
-//! that was named exists or not: nobody finds out ids by watching where the silence begins.
+//! *challenge* (a 401); the registration that follows pays one of each back. A challenge costs the same whether the
+//! device that was named exists or not: nobody finds out ids by watching where the silence begins.
 //!
 //! A debt wears off with time. A source that owes more than is borne is cut: its packets are dropped unread until it
 //! owes less. So a flood gets as many packets a second read as are forgiven a second.
@@ -14,11 +14,11 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
     time::Instant,
 };
 
 use super::peer::Peer;
+use crate::source::source;
 
 /// Accounts in one row.
 const ROW: usize = 8;
@@ -159,7 +159,7 @@ impl Ledger {
 
     fn place(&self, peer: Peer) -> (u64, usize) {
         // 0 stands for nobody.
-        let source = self.key.hash_one((host(peer.remote.ip()), peer.is_reliable())).max(1);
+        let source = self.key.hash_one((source(peer.remote.ip()), peer.is_reliable())).max(1);
         // The number of rows is a power of two.
         (source, source as usize & (self.rows.len() - 1))
     }
@@ -186,14 +186,6 @@ fn find(row: &mut [Account; ROW], source: u64) -> &mut Account {
         *account = Account { source, ..Account::default() };
     }
     account
-}
-
-/// Whoever has one address of IPv6 has 2^64 of them.
-fn host(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address => address,
-    }
 }
 
 #[cfg(test)]
