@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use sluice_tests::device::Transport;
 use sluice_tests::site::{Process, wait_for};
+use sluice_tests::used;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
@@ -14,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::house::{House, device, online, play, stop};
 
 /// How many descriptors the gateway has left at first.
-const LEFT: usize = 12;
+const LEFT: u64 = 12;
 
 /// Long enough to see a loop that turns for nothing.
 const LOOK: Duration = Duration::from_secs(2);
@@ -30,7 +31,8 @@ async fn no_descriptors_are_left_and_then_there_are_again() -> anyhow::Result<()
     // What is opened once and kept is open then.
     let stream = play(&process, &channel).await?;
     house.flows(&stream).await?;
-    limit(&process, open(&process)? + LEFT).await?;
+    let id = process.id().context("it runs")?;
+    limit(id, used::descriptors(id)? + LEFT).await?;
 
     let mut crowd = Vec::new();
     for address in [process.sip_tcp, process.http] {
@@ -40,7 +42,7 @@ async fn no_descriptors_are_left_and_then_there_are_again() -> anyhow::Result<()
     let client = reqwest::Client::builder().no_proxy().timeout(LOOK).build()?;
     let late = client.get(format!("{}/livez", process.api.base())).send().await;
     ensure!(late.is_err(), "there were descriptors left: {late:?}");
-    let (before, logged) = (cpu(&process)?, lines(&process)?);
+    let (before, logged) = (used::cpu_time(id)?, lines(&process)?);
     let began = tokio::time::Instant::now();
     let mut answered = 0;
     while began.elapsed() < LOOK {
@@ -52,7 +54,7 @@ async fn no_descriptors_are_left_and_then_there_are_again() -> anyhow::Result<()
         sleep(Duration::from_millis(5)).await;
     }
     ensure!(camera.register().await?.status == 200, "a refresh was refused");
-    let (spent, said) = (cpu(&process)? - before, lines(&process)? - logged);
+    let (spent, said) = (used::cpu_time(id)? - before, lines(&process)? - logged);
     println!(
         "{answered} keepalives with no descriptor left: {spent:?} of CPU time in {LOOK:?}, {said} lines of log"
     );
@@ -70,7 +72,7 @@ async fn no_descriptors_are_left_and_then_there_are_again() -> anyhow::Result<()
 }
 
 /// Opens connections and says nothing. What the gateway does not accept waits in the kernel's queue.
-async fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+async fn connect(address: SocketAddr, count: u64) -> Vec<TcpStream> {
     let mut open = Vec::new();
     for _ in 0..count {
         if let Ok(Ok(stream)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
@@ -80,30 +82,15 @@ async fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     open
 }
 
-/// How many descriptors the gateway has.
-fn open(process: &Process) -> anyhow::Result<usize> {
-    Ok(std::fs::read_dir(format!("/proc/{}/fd", process.id().context("it runs")?))?.count())
-}
-
 /// How many lines it has logged.
 fn lines(process: &Process) -> anyhow::Result<usize> {
     Ok(std::fs::read_to_string(&process.log)?.lines().count())
 }
 
-/// The CPU time that it has used.
-fn cpu(process: &Process) -> anyhow::Result<Duration> {
-    /// USER_HZ, the same on every Linux that Rust's first tier knows.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id().context("it runs")?))?;
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-    Ok(TICK * ticks)
-}
-
 /// Limits how many descriptors it may have.
-async fn limit(process: &Process, most: usize) -> anyhow::Result<()> {
+async fn limit(process: u32, most: u64) -> anyhow::Result<()> {
     let mut command = Command::new("prlimit");
-    command.args(["--pid", &process.id().context("it runs")?.to_string(), &format!("--nofile={most}:")]);
+    command.args(["--pid", &process.to_string(), &format!("--nofile={most}:")]);
     let status = command.status().await.context("prlimit (util-linux) cannot be run")?;
     ensure!(status.success(), "prlimit failed");
     Ok(())

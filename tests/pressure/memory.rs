@@ -6,6 +6,7 @@
 use anyhow::{Context as _, ensure};
 use sluice::plugin::{Credential, Fault, Limits, Plugins, Settings, auth::Registration};
 use sluice_tests::policy::PluginFolder;
+use sluice_tests::used::memory;
 
 use crate::guests::{GOOD, GUESTS, HOSTILE, auth};
 use crate::{LONG, alone};
@@ -14,7 +15,7 @@ use crate::{LONG, alone};
 const CALLS: usize = if LONG { 1_000_000 } else { 6_000 };
 
 /// What the process may grow by while the calls are made: the allocator's own slack, and an instance's at most.
-const SLACK: usize = 18 << 20;
+const SLACK: u64 = 18 << 20;
 
 /// How often the calls are made before memory counts as growing: a leak grows each time, and what another test of this
 /// process left behind does not.
@@ -22,7 +23,7 @@ const TRIES: usize = 3;
 
 #[tokio::test]
 async fn memory_stays_bounded_over_all_calls() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let (_machine, process) = (alone().await, std::process::id());
     for (name, outcome) in [(GOOD, "ok"), ("swells", "ok"), ("counts", "ok")].into_iter().chain(GUESTS) {
         let folder = PluginFolder::bundled()?;
         folder.put("guest", &auth(name))?;
@@ -39,9 +40,9 @@ async fn memory_stays_bounded_over_all_calls() -> anyhow::Result<()> {
         call(&plugins, calls / 10);
         let (mut before, mut after) = (0, 0);
         for _ in 0..TRIES {
-            before = resident()?;
+            before = memory(process)?;
             call(&plugins, calls);
-            after = resident()?;
+            after = memory(process)?;
             if after < before + SLACK {
                 break;
             }
@@ -87,12 +88,4 @@ fn registration(user_agent: &str) -> Registration {
         expires: 3600,
         attributes: vec![],
     }
-}
-
-/// Bytes of this process that are in memory.
-fn resident() -> anyhow::Result<usize> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes << 10)
 }

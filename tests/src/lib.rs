@@ -10,6 +10,7 @@
 //! | [`policy`] | a folder of components, to be changed while a gateway watches it |
 //! | [`puppet`] | a vendor module that does as its configuration says |
 //! | [`site`] | a gateway with a media server and a caller: in process, or as a process to be killed |
+//! | [`used`] | what a process has used of the machine |
 //!
 //! The simulators use none of the gateway's code. Every socket is bound to port 0 of a
 //! loopback address.
@@ -47,3 +48,4 @@ pub mod relay;
 pub mod rtp;
 pub mod sip;
 pub mod site;
+pub mod used;

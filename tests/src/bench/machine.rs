@@ -1,17 +1,13 @@
-//! The machine: which core does what, and what a process has used.
+//! The machine: which core does what.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
 /// Says that this process is where it should be.
 const PLACED: &str = "BENCH_PLACED";
-
-/// Ticks of the CPU times in `/proc` (USER_HZ): the same on every Linux that Rust's first tier knows.
-const TICKS: f64 = 100.0;
 
 /// A core for what is measured and one for the generator; the same where there is only one.
 #[derive(Clone, Copy, Debug)]
@@ -49,34 +45,6 @@ pub(crate) fn on_core(core: u32, program: impl AsRef<std::ffi::OsStr>) -> Comman
     let mut command = Command::new("taskset");
     command.args(["-c", &core.to_string()]).arg(program);
     command
-}
-
-/// CPU time that all threads of a process have used, in user and kernel mode.
-pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in brackets may hold blanks; the fields are counted after it.
-    let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks: u64 =
-        fields.get(11..13).context("utime and stime")?.iter().flat_map(|field| field.parse::<u64>()).sum();
-    Ok(Duration::from_secs_f64(ticks as f64 / TICKS))
-}
-
-/// Bytes of memory that a process has in RAM.
-pub(crate) fn memory(process: u32) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes << 10)
-}
-
-/// How many descriptors a process has open.
-pub(crate) fn descriptors(process: u32) -> anyhow::Result<u64> {
-    Ok(fs::read_dir(format!("/proc/{process}/fd"))?.count() as u64)
-}
-
-/// How many threads a process has.
-pub(crate) fn threads(process: u32) -> anyhow::Result<u64> {
-    Ok(fs::read_dir(format!("/proc/{process}/task"))?.count() as u64)
 }
 
 /// The machine in a line.

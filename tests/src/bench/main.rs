@@ -10,7 +10,7 @@
 //! | `media` | a media server that says yes, unless it is told not to |
 //! | `subject` | the gateway and the echo as processes, and the gateway's store |
 //! | `echo` | the yardstick |
-//! | `machine` | cores, CPU time, memory |
+//! | `machine` | cores |
 //! | `histogram`, `report` | what came out |
 //! | `soak/` | `cargo soak`: the same load for an hour, with faults, and whether the books balance |
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sluice_tests::used;
 use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::histogram::Histogram;
 use super::load::{Load, Seen, Task};
-use super::machine;
 use super::report::Row;
 use super::subject::{Home, Subject};
 use super::words;
@@ -263,7 +263,7 @@ impl Begun {
         Ok(Self {
             at: Instant::now(),
             cpu: subject.cpu()?,
-            generator: machine::cpu_time(std::process::id())?,
+            generator: used::cpu_time(std::process::id())?,
         })
     }
 
@@ -282,7 +282,7 @@ impl Begun {
             seen,
             took,
             cpu: subject.cpu()? - self.cpu,
-            generator: machine::cpu_time(std::process::id())? - self.generator,
+            generator: used::cpu_time(std::process::id())? - self.generator,
             ..Row::default()
         })
     }

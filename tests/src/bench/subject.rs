@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sluice_tests::used;
 use rusqlite::Connection;
 
 use super::machine::{self, Cores};
@@ -44,7 +45,7 @@ impl Subject {
     }
 
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        machine::cpu_time(self.child.id())
+        used::cpu_time(self.child.id())
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -52,7 +53,7 @@ impl Subject {
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
-        machine::memory(self.child.id())
+        used::memory(self.child.id())
     }
 
     /// SIGTERM, and wait until all is written.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sluice_tests::used;
 
 use crate::caller::Caller;
 use crate::load::Load;
-use crate::machine;
 use crate::subject::{Home, Subject};
 
 /// The gateway at one moment.
@@ -48,8 +48,8 @@ impl Figures {
         Ok(Self {
             at,
             memory: subject.memory()?,
-            descriptors: machine::descriptors(subject.id())?,
-            threads: machine::threads(subject.id())?,
+            descriptors: used::descriptors(subject.id())?,
+            threads: used::threads(subject.id())?,
             tasks: Page::read(caller)?.number("sluice_tasks")?,
             cpu: subject.cpu()?,
             done: seen.registered.len() + seen.kept_alive.len(),
