@@ -5,7 +5,6 @@
 //! installed, this test says so and passes; `.ci/run` installs it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sluice_tests::device::Device;
@@ -79,8 +78,10 @@ async fn day(
     let packets = || house.zlm.stream(stream).map_or(0, |seen| seen.packets);
     let before = packets();
     wait_for(|| async { packets() > before + 10 }).await.context("the stream was ended")?;
-    // Longer than the period in which rows and media server are compared.
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    // Rows and media server are compared, from beginning to end.
+    let compared = || house.zlm.calls().iter().filter(|call| call.name == "getMediaList").count();
+    let before = compared();
+    wait_for(|| async { compared() > before + 1 }).await.context("nothing was compared")?;
     let (newcomer, channel) = device(process, |_| {}).await?;
     ensure!(newcomer.register().await?.status == 200, "a new device was refused");
     process.wait_until_on(&channel).await?;
