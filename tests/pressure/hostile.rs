@@ -1,5 +1,6 @@
 //! Devices register while guests misbehave in every post at once: as `auth` and as `vendor` for one device each, as
-//! `sign` for one caller, as `notify` for every event and as a candidate for every registration; or as files that are dropped into the folder.
+//! `sign` for one caller, as `notify` for every event and as a candidate for every registration; or as files that are
+//! dropped into the folder.
 //!
 //! Two gateways stand side by side, provoked alike. In the posts of one sits a guest that does nothing wrong. They are
 //! measured in turns, slice by slice, so that whatever else the machine does hits both; compared is the middle one of

@@ -3,7 +3,8 @@
 //!
 //! Live calls only put what they were asked, and their answer, into a queue. A thread of the candidate's own asks it,
 //! and rests so long after each call that even a slow one takes a small part of one processor, and gives way to all
-//! others; what finds the queue full is left out and counted. The candidate has a log quota, figures and a key-value store of its own.
+//! others; what finds the queue full is left out and counted. The candidate has a log quota, figures and a key-value
+//! store of its own.
 //!
 //! | file | job |
 //! | --- | --- |

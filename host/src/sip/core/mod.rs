@@ -5,7 +5,8 @@
 //! say which bytes are one and which one can be served; `pieces` puts together what came in several
 //! datagrams. `endpoint` owns the transactions: `client`
 //! ours, `server` the peers', each with its machine; `names` finds the one that a message belongs
-//! to, `timer` says what happens next. `ledger` and `strangers` say whom not to hear or answer. `dialog`, `digest` and `nonce` are values for the user.
+//! to, `timer` says what happens next. `ledger` and `strangers` say whom not to hear or answer.
+//! `dialog`, `digest` and `nonce` are values for the user.
 
 mod client;
 pub mod dialog;
