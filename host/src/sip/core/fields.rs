@@ -2,8 +2,11 @@
 
 use std::str::FromStr;
 
+use memchr::memchr2;
+
 use super::{
     digest::Credentials,
+    header_name::Name,
     headers::Headers,
     message::Method,
     text::{split, trim},
@@ -24,7 +27,8 @@ impl FromStr for Cseq {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (number, method) = trim(text).split_once([' ', '\t']).ok_or(())?;
+        let text = trim(text);
+        let (number, method) = text.split_at(memchr2(b' ', b'\t', text.as_bytes()).ok_or(())?);
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
         let number = number.parse().ok().filter(|_| digits).ok_or(())?;
         let Ok(method) = trim(method).parse();
@@ -37,22 +41,22 @@ impl FromStr for Cseq {
 impl Headers {
     /// Call-ID, as it was sent.
     pub fn call_id(&self) -> Option<&str> {
-        self.get("Call-ID").filter(|id| !id.is_empty())
+        self.first(Name::CALL_ID).filter(|id| !id.is_empty())
     }
 
     /// CSeq; `None` also where the number exceeds 32 bits.
     pub fn cseq(&self) -> Option<Cseq> {
-        self.get("CSeq")?.parse().ok()
+        self.first(Name::CSEQ)?.parse().ok()
     }
 
     /// From.
     pub fn from(&self) -> Option<Address<'_>> {
-        Address::parse(self.get("From")?)
+        Address::parse(self.first(Name::FROM)?)
     }
 
     /// To.
     pub fn to(&self) -> Option<Address<'_>> {
-        Address::parse(self.get("To")?)
+        Address::parse(self.first(Name::TO)?)
     }
 
     /// User part of From: who sends, in GB28181 an id.
@@ -77,7 +81,7 @@ impl Headers {
 
     /// The topmost Via.
     pub fn via(&self) -> Option<Via<'_>> {
-        Via::parse(self.values("Via").next()?)
+        Via::parse(self.listed(Name::VIA).next()?)
     }
 
     /// The topmost Via's branch, which names the transaction.
@@ -87,7 +91,7 @@ impl Headers {
 
     /// How the sender calls itself: its maker and often its firmware.
     pub fn user_agent(&self) -> Option<&str> {
-        self.get("User-Agent")
+        self.first(Name::USER_AGENT)
     }
 
     /// The first Contact's URI. Where a device says it can be reached; we never send there.
@@ -98,18 +102,18 @@ impl Headers {
     /// Seconds that a binding or subscription is to last: Expires, else the first Contact's
     /// `expires`. More than 32 bits count as the greatest number; no number at all as absent.
     pub fn expires(&self) -> Option<u32> {
-        let header = self.get("Expires").and_then(seconds);
+        let header = self.first(Name::EXPIRES).and_then(seconds);
         header.or_else(|| self.contact().and_then(|contact| seconds(contact.parameter("expires")?)))
     }
 
     /// Media type of the body with its parameters.
     pub fn content_type(&self) -> Option<&str> {
-        self.get("Content-Type")
+        self.first(Name::CONTENT_TYPE)
     }
 
     /// Hops that are left; `None` also beyond 255 (RFC 3261 §20.22).
     pub fn max_forwards(&self) -> Option<u8> {
-        self.get("Max-Forwards")?.parse().ok()
+        self.first(Name::MAX_FORWARDS)?.parse().ok()
     }
 
     /// The first Digest credentials. A scheme that we do not know counts as absent (RFC 4475 §3.3.7).
@@ -119,11 +123,16 @@ impl Headers {
 
     /// The elements of every line under `name`, comma-separated lists taken apart.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.all(name).flat_map(|line| split(line, b','))
+        self.listed(Name::of(name))
+    }
+
+    /// As [`Headers::values`], where the name need not be looked up.
+    pub(super) fn listed<'a>(&'a self, name: Name<&'a str>) -> impl Iterator<Item = &'a str> {
+        self.each(name).flat_map(|line| split(line, b','))
     }
 
     fn contact(&self) -> Option<Address<'_>> {
-        Address::parse(self.values("Contact").next()?)
+        Address::parse(self.listed(Name::CONTACT).next()?)
     }
 }
 

@@ -4,49 +4,11 @@
 //! wrote (RFC 3261 §7.3.1, §7.3.3). All values share one string, so that reading a message
 //! allocates twice and not once for each line.
 
-use std::{borrow::Cow, fmt, fmt::Write as _, ops::Range};
+use std::{fmt, fmt::Write as _, ops::Range};
 
-/// Long names that devices use, with their compact forms (RFC 3261 §7.3.3, §20; RFC 6665 §8.2.1).
-const KNOWN: [(&str, &str); 38] = [
-    ("Via", "v"),
-    ("From", "f"),
-    ("To", "t"),
-    ("Call-ID", "i"),
-    ("CSeq", ""),
-    ("Contact", "m"),
-    ("Max-Forwards", ""),
-    ("User-Agent", ""),
-    ("Expires", ""),
-    ("Content-Type", "c"),
-    ("Content-Length", "l"),
-    ("Authorization", ""),
-    ("WWW-Authenticate", ""),
-    ("Date", ""),
-    ("Subject", "s"),
-    ("Route", ""),
-    ("Record-Route", ""),
-    ("Event", "o"),
-    ("Allow", ""),
-    ("Allow-Events", "u"),
-    ("Accept", ""),
-    ("Accept-Encoding", ""),
-    ("Accept-Language", ""),
-    ("Supported", "k"),
-    ("Unsupported", ""),
-    ("Require", ""),
-    ("Proxy-Require", ""),
-    ("Subscription-State", ""),
-    ("Content-Encoding", "e"),
-    ("Warning", ""),
-    ("Reason", ""),
-    ("Retry-After", ""),
-    ("Min-Expires", ""),
-    ("Server", ""),
-    ("X-GB-Ver", ""),
-    ("Refer-To", "r"),
-    ("Referred-By", "b"),
-    ("Session-Expires", "x"),
-];
+use memchr::memchr2;
+
+use super::header_name::Name;
 
 /// Header fields in the order in which they stand in the message.
 ///
@@ -63,7 +25,7 @@ pub struct Headers {
 
 #[derive(Clone)]
 struct Line {
-    name: Cow<'static, str>,
+    name: Name<Box<str>>,
     value: Range<usize>,
 }
 
@@ -87,46 +49,55 @@ impl Headers {
 
     /// The first value under `name`, long or compact, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
+        self.first(Name::of(name))
+    }
+
+    /// As [`Headers::get`], where the name need not be looked up.
+    pub(super) fn first(&self, name: Name<&str>) -> Option<&str> {
         self.position(name).map(|index| &self.text[self.lines[index].value.clone()])
     }
 
     /// The value of each line under `name`, from the top. Lists within a line stay together;
     /// [`Headers::values`] takes them apart.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let name = long_form(name);
-        let lines = self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
+        self.each(Name::of(name))
+    }
+
+    /// As [`Headers::all`], where the name need not be looked up.
+    pub(super) fn each<'a>(&'a self, name: Name<&'a str>) -> impl Iterator<Item = &'a str> {
+        let lines = self.lines.iter().filter(move |line| line.name.is(name));
         lines.map(|line| &self.text[line.value.clone()])
     }
 
     /// Each line as (name, value), from the top.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.iter().map(|line| (&*line.name, &self.text[line.value.clone()]))
+        self.lines.iter().map(|line| (line.name.as_str(), &self.text[line.value.clone()]))
     }
 
     /// Appends a line. Line breaks in `value` become blanks, so that no value can forge a header.
     pub fn push(&mut self, name: &str, value: &str) {
         let value = self.store(value);
-        self.lines.push(Line { name: stored_form(name), value });
+        self.lines.push(Line { name: Name::of(name).owned(), value });
     }
 
     /// Makes `value` the only one under `name`, in the place of the first or at the end.
     pub fn set(&mut self, name: &str, value: &str) {
-        let Some(first) = self.position(name) else {
+        let found = Name::of(name);
+        let Some(first) = self.position(found) else {
             return self.push(name, value);
         };
         self.lines[first].value = self.store(value);
-        let mut index = 0;
-        let name = long_form(name);
+        let (mut index, name) = (0, found);
         self.lines.retain(|line| {
             index += 1;
-            index <= first + 1 || !line.name.eq_ignore_ascii_case(name)
+            index <= first + 1 || !line.name.is(name)
         });
     }
 
     /// Takes away every line under `name`.
     pub fn remove(&mut self, name: &str) {
-        let name = long_form(name);
-        self.lines.retain(|line| !line.name.eq_ignore_ascii_case(name));
+        let name = Name::of(name);
+        self.lines.retain(|line| !line.name.is(name));
     }
 
     /// How many lines there are.
@@ -140,16 +111,16 @@ impl Headers {
     }
 
     /// Replaces the value of the first line under `name`; the other lines stay.
-    pub(super) fn replace_first(&mut self, name: &str, value: &str) {
+    pub(super) fn replace_first(&mut self, name: Name<&str>, value: &str) {
         if let Some(first) = self.position(name) {
             self.lines[first].value = self.store(value);
         }
     }
 
-    /// Appends every line of `other` under `name`, which is the long form; false if there is none.
-    pub(super) fn take_over(&mut self, other: &Self, name: &str) -> bool {
+    /// Appends every line of `other` under `name`; false if there is none.
+    pub(super) fn take_over(&mut self, other: &Self, name: Name<&str>) -> bool {
         let before = self.lines.len();
-        for line in other.lines.iter().filter(|line| line.name.eq_ignore_ascii_case(name)) {
+        for line in other.lines.iter().filter(|line| line.name.is(name)) {
             let start = self.text.len();
             self.text.push_str(&other.text[line.value.clone()]);
             self.lines.push(Line { name: line.name.clone(), value: start..self.text.len() });
@@ -164,36 +135,19 @@ impl Headers {
         last.value.end = self.text.len();
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        let name = long_form(name);
-        self.lines.iter().position(|line| line.name.eq_ignore_ascii_case(name))
+    fn position(&self, name: Name<&str>) -> Option<usize> {
+        self.lines.iter().position(|line| line.name.is(name))
     }
 
     fn store(&mut self, value: &str) -> Range<usize> {
         let start = self.text.len();
-        if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        if memchr2(b'\r', b'\n', value.as_bytes()).is_some() {
             self.text.extend(value.chars().map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c }));
         } else {
             self.text.push_str(value);
         }
         start..self.text.len()
     }
-}
-
-/// What a compact name is short for; any other name as it is.
-fn long_form(name: &str) -> &str {
-    if name.len() != 1 {
-        return name;
-    }
-    let known = KNOWN.iter().find(|(_, compact)| compact.eq_ignore_ascii_case(name));
-    known.map_or(name, |(long, _)| long)
-}
-
-/// The name as it is kept and written: spelt as the standard does where it is known.
-fn stored_form(name: &str) -> Cow<'static, str> {
-    let name = long_form(name);
-    let known = KNOWN.iter().find(|(long, _)| long.eq_ignore_ascii_case(name));
-    known.map_or_else(|| Cow::Owned(name.to_owned()), |(long, _)| Cow::Borrowed(*long))
 }
 
 impl fmt::Debug for Headers {

@@ -11,7 +11,7 @@ use std::{
     str::FromStr, sync::LazyLock,
 };
 
-use super::{headers::Headers, parse, peer::Peer, uri::Uri, via};
+use super::{header_name::Name, headers::Headers, parse, peer::Peer, uri::Uri, via};
 
 pub use super::parse::{Fault, MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, ParseError};
 
@@ -186,9 +186,9 @@ impl Request {
     pub fn respond(&self, status: u16) -> Response {
         let mut headers = Headers::for_answer_to(&self.headers);
         headers.received = self.headers.received;
-        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+        for name in [Name::VIA, Name::FROM, Name::TO, Name::CALL_ID, Name::CSEQ] {
             let there = headers.take_over(&self.headers, name);
-            if there && name == "To" && status > 100 && self.headers.to_tag().is_none() {
+            if there && name == Name::TO && status > 100 && self.headers.to_tag().is_none() {
                 headers.extend_last(format_args!(";tag={:016x}", self.local_tag()));
             }
         }
@@ -263,9 +263,9 @@ impl Response {
 }
 
 fn note_source(headers: &mut Headers, source: SocketAddr) {
-    if let Some(line) = headers.get("Via") {
+    if let Some(line) = headers.first(Name::VIA) {
         let line = via::with_source(line, source);
-        headers.replace_first("Via", &line);
+        headers.replace_first(Name::VIA, &line);
     }
 }
 

@@ -1,7 +1,7 @@
 //! RFC 3261 without input, output or a clock: bytes, messages and time go in; messages to send and
 //! events come out.
 //!
-//! `message`, `headers`, `fields`, `via`, `uri` are what a message is; `framing` and `validate`
+//! `message`, `headers`, `header_name`, `fields`, `via`, `uri` are what a message is; `framing` and `validate`
 //! say which bytes are one and which one can be served; `pieces` puts together what came in several
 //! datagrams. `endpoint` owns the transactions: `client`
 //! ours, `server` the peers', each with its machine; `names` finds the one that a message belongs
@@ -14,6 +14,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod fields;
 pub mod framing;
+mod header_name;
 pub mod headers;
 pub mod ledger;
 pub mod message;

@@ -15,7 +15,7 @@ use memchr::memchr;
 use super::{
     headers::Headers,
     message::{Message, Method, Request, Response},
-    text::{has_any, trim},
+    text::{cut, has_any, trim},
     xml::Ending,
 };
 
@@ -257,7 +257,7 @@ impl Head {
         if line.len() > MAX_LINE {
             return Err(Fault::TooLarge);
         }
-        let (name, value) = line.split_once(':').ok_or(Fault::HeaderLine)?;
+        let (name, value) = cut(line, b':').ok_or(Fault::HeaderLine)?;
         let (name, value) = (trim(name), trim(value));
         if name.is_empty() || has_any(name, b" \t\r\n") {
             return Err(Fault::HeaderLine);
@@ -286,16 +286,16 @@ fn is_response(start: &str) -> bool {
 /// Reads a request line or a status line (RFC 3261 §7.1, §7.2). Blanks within the Request-URI
 /// are kept for `validate` to find; a CR within the line is no blank, and could not be written.
 fn start_line(line: &str) -> Result<Start, Fault> {
-    if line.contains('\r') {
+    if memchr(b'\r', line.as_bytes()).is_some() {
         return Err(Fault::StartLine);
     }
     if is_response(line) {
-        let (version, rest) = line.split_once(' ').ok_or(Fault::StartLine)?;
+        let (version, rest) = cut(line, b' ').ok_or(Fault::StartLine)?;
         check_version(version)?;
         let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
         return Ok(Start::Response(status_code(status)?, reason.to_owned()));
     }
-    let (method, rest) = line.split_once(' ').ok_or(Fault::StartLine)?;
+    let (method, rest) = cut(line, b' ').ok_or(Fault::StartLine)?;
     let (uri, version) = rest.rsplit_once(' ').ok_or(Fault::StartLine)?;
     check_version(version)?;
     if method.is_empty() || uri.is_empty() {

@@ -1,5 +1,7 @@
 //! Taking header values apart where their separators stand outside quotes and angle brackets.
 
+use memchr::{memchr, memchr2};
+
 /// The pieces of `text` between `separator`s that are neither quoted nor within `<>`,
 /// without the blanks around them.
 pub(super) fn split(text: &str, separator: u8) -> Split<'_> {
@@ -25,8 +27,8 @@ impl<'a> Iterator for Split<'a> {
 
 /// Where `wanted`, an ASCII character, first stands outside quotes and angle brackets.
 pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
-    let first = text.as_bytes().iter().position(|&byte| byte == wanted)?;
-    if !text.as_bytes()[..first].iter().any(|byte| matches!(byte, b'"' | b'<')) {
+    let first = memchr(wanted, text.as_bytes())?;
+    if memchr2(b'"', b'<', &text.as_bytes()[..first]).is_none() {
         return Some(first);
     }
     let (mut quoted, mut escaped, mut angled) = (false, false, false);
@@ -47,15 +49,21 @@ pub(super) fn find(text: &str, wanted: u8) -> Option<usize> {
     })
 }
 
+/// What stands before and behind the first `separator`, an ASCII character.
+pub(super) fn cut(text: &str, separator: u8) -> Option<(&str, &str)> {
+    memchr(separator, text.as_bytes()).map(|at| (&text[..at], &text[at + 1..]))
+}
+
 /// Whether any of `wanted`, ASCII characters, stands in `text`.
-pub(super) fn has_any(text: &str, wanted: &[u8]) -> bool {
-    text.bytes().any(|byte| wanted.contains(&byte))
+pub(super) fn has_any<const N: usize>(text: &str, wanted: &[u8; N]) -> bool {
+    // To the end, so that many bytes are compared at once.
+    text.bytes().fold(false, |found, byte| found | wanted.contains(&byte))
 }
 
 /// Whether every quote and angle bracket of `text` is closed.
 pub(super) fn is_closed(text: &str) -> bool {
     // Behind `text` the separator is one, or it is not.
-    !text.contains(['"', '<']) || split(&format!("{text};"), b';').last() == Some("")
+    memchr2(b'"', b'<', text.as_bytes()).is_none() || split(&format!("{text};"), b';').last() == Some("")
 }
 
 /// `text` without the blanks and line breaks around it.
@@ -66,7 +74,7 @@ pub(super) fn trim(text: &str) -> &str {
 /// The value of parameter `name` in `;a=b;c`, without its quotes; empty where it has no value.
 pub(super) fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     split(parameters, b';').find_map(|parameter| {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (key, value) = cut(parameter, b'=').unwrap_or((parameter, ""));
         trim(key).eq_ignore_ascii_case(name).then(|| unquoted(trim(value)))
     })
 }

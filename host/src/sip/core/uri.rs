@@ -1,6 +1,8 @@
 //! Addresses: `"Name" <sip:user@host:port;parameters>;parameters`, read in place.
 
-use super::text::{find, has_any, parameter, trim};
+use memchr::{memchr, memchr2, memrchr};
+
+use super::text::{cut, find, has_any, parameter, trim};
 
 /// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl<'a> Address<'a> {
             return plain.then_some(Self { display: "", uri: trim(uri), parameters });
         };
         let (display, rest) = (trim(&value[..open]), &value[open + 1..]);
-        let (uri, parameters) = rest.split_once('>')?;
+        let (uri, parameters) = cut(rest, b'>')?;
         let parameters = trim(parameters);
         let closed = parameters.is_empty() || parameters.starts_with(';');
         closed.then_some(Self { display, uri, parameters })
@@ -63,12 +65,12 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Takes a URI apart; `None` without a scheme or a host, or with a port that is no number.
     pub fn parse(uri: &'a str) -> Option<Self> {
-        let (scheme, rest) = trim(uri).split_once(':')?;
-        let authority_end = rest.rfind('@').unwrap_or(0);
-        let host_end = rest[authority_end..].find([';', '?']);
+        let (scheme, rest) = cut(trim(uri), b':')?;
+        let authority_end = memrchr(b'@', rest.as_bytes()).unwrap_or(0);
+        let host_end = memchr2(b';', b'?', &rest.as_bytes()[authority_end..]);
         let (authority, rest) = rest.split_at(host_end.map_or(rest.len(), |end| authority_end + end));
         let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(user.split_once(':').map_or(user, |(user, _)| user)), host),
+            Some((user, host)) => (Some(cut(user, b':').map_or(user, |(user, _)| user)), host),
             None => (None, authority),
         };
         let (host, port) = split_port(host)?;
@@ -79,8 +81,8 @@ impl<'a> Uri<'a> {
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port` (RFC 3261 §25.1, hostport).
 pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
-    let name_end = text.rfind(']').map_or(0, |bracket| bracket + 1);
-    match text[name_end..].find(':') {
+    let name_end = memrchr(b']', text.as_bytes()).map_or(0, |bracket| bracket + 1);
+    match memchr(b':', &text.as_bytes()[name_end..]) {
         None => Some((trim(text), None)),
         Some(colon) => {
             let (host, port) = text.split_at(name_end + colon);

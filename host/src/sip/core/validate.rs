@@ -6,9 +6,10 @@
 //! display names without quotes, a Date in GB form.
 
 use super::{
+    header_name::Name,
     headers::Headers,
     message::{Method, Request, Response},
-    text::{find, has_any, is_token, split},
+    text::{cut, find, has_any, is_token, split},
     uri::{Address, Uri},
     via::Via,
 };
@@ -89,7 +90,7 @@ pub fn request(request: &Request) -> Result<(), Flaw> {
     request_uri(&request.uri)?;
     parties(headers, &request.method)?;
     contacts(headers)?;
-    if !matches!(request.method, Method::Ack | Method::Cancel) && headers.get("Require").is_some() {
+    if !matches!(request.method, Method::Ack | Method::Cancel) && headers.first(Name::REQUIRE).is_some() {
         return Err(Flaw::Require(headers.values("Require").collect::<Vec<_>>().join(", ")));
     }
     if request.method == Method::Invite { session(request) } else { Ok(()) }
@@ -103,18 +104,18 @@ pub fn response(response: &Response) -> Result<(), Flaw> {
 
 /// The fields that every message has (RFC 3261 §8.1.1, §20): once, and Via at least once.
 fn mandatory(headers: &Headers) -> Result<(), Flaw> {
-    for name in ["From", "To", "Call-ID", "CSeq"] {
-        let mut lines = headers.all(name);
+    for name in [Name::FROM, Name::TO, Name::CALL_ID, Name::CSEQ] {
+        let mut lines = headers.each(name);
         match (lines.next(), lines.next()) {
-            (None | Some(""), _) => return Err(Flaw::Missing(name)),
-            (Some(_), Some(_)) => return Err(Flaw::Repeated(name)),
+            (None | Some(""), _) => return Err(Flaw::Missing(name.spelt())),
+            (Some(_), Some(_)) => return Err(Flaw::Repeated(name.spelt())),
             (Some(_), None) => {}
         }
     }
-    if headers.all("Max-Forwards").nth(1).is_some() {
+    if headers.each(Name::MAX_FORWARDS).nth(1).is_some() {
         return Err(Flaw::Repeated("Max-Forwards"));
     }
-    let mut vias = headers.values("Via").peekable();
+    let mut vias = headers.listed(Name::VIA).peekable();
     vias.peek().ok_or(Flaw::Missing("Via"))?;
     let readable = vias.all(|value| Via::parse(value).is_some_and(|via| via.branch() != Some(COOKIE)));
     if readable { Ok(()) } else { Err(Flaw::Malformed("Via")) }
@@ -126,7 +127,7 @@ fn request_uri(text: &str) -> Result<(), Flaw> {
     if has_any(text, b" \t<>\"") {
         return Err(flaw);
     }
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_token(scheme));
+    let scheme = cut(text, b':').map(|(scheme, _)| scheme).filter(|scheme| is_token(scheme));
     if !is_sip(scheme.ok_or_else(|| flaw.clone())?) {
         return Err(Flaw::Scheme);
     }
@@ -140,7 +141,7 @@ fn request_uri(text: &str) -> Result<(), Flaw> {
 fn parties(headers: &Headers, method: &Method) -> Result<(), Flaw> {
     for (name, address) in [("From", headers.from()), ("To", headers.to())] {
         let address = address.filter(is_address).ok_or(Flaw::Malformed(name))?;
-        let scheme = address.uri.split_once(':').map_or("", |(scheme, _)| scheme);
+        let scheme = cut(address.uri, b':').map_or("", |(scheme, _)| scheme);
         if *method == Method::Register && !is_sip(scheme) {
             return Err(Flaw::Malformed(name));
         }
@@ -153,13 +154,13 @@ fn is_address(address: &Address<'_>) -> bool {
     let Address { display, uri, .. } = address;
     let quoted = display.len() > 1 && display.starts_with('"') && display.ends_with('"');
     let named = quoted || !has_any(display, b"\",;:@");
-    named && !has_any(uri, b" \t") && uri.split_once(':').is_some_and(|(scheme, _)| is_token(scheme))
+    named && !has_any(uri, b" \t") && cut(uri, b':').is_some_and(|(scheme, _)| is_token(scheme))
 }
 
 /// A Contact with `?` in its URI needs angle brackets (RFC 3261 §20.10).
 fn contacts(headers: &Headers) -> Result<(), Flaw> {
     let bare = |value: &str| find(value, b'<').is_none() && value.contains('?');
-    if headers.values("Contact").any(bare) { Err(Flaw::Malformed("Contact")) } else { Ok(()) }
+    if headers.listed(Name::CONTACT).any(bare) { Err(Flaw::Malformed("Contact")) } else { Ok(()) }
 }
 
 /// An INVITE brings SDP, if it brings anything, and takes SDP (RFC 3261 §8.2.3, §13.2.1).

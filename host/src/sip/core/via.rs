@@ -3,7 +3,7 @@
 use std::{fmt::Write, net::SocketAddr};
 
 use super::{
-    text::{find, has_any, is_closed, is_token, parameter, split, trim},
+    text::{cut, find, has_any, is_closed, is_token, parameter, split, trim},
     uri::split_port,
 };
 
@@ -24,9 +24,10 @@ impl<'a> Via<'a> {
     /// empty, or a quote or bracket is open: what is appended to it would be part of that.
     pub fn parse(value: &'a str) -> Option<Self> {
         let (route, parameters) = value.split_at(find(value, b';').unwrap_or(value.len()));
-        let (protocol, rest) = route.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        let (transport, sent_by) = trim(rest).split_once([' ', '\t', '\r', '\n'])?;
+        let (protocol, rest) = cut(route, b'/')?;
+        let (version, rest) = cut(rest, b'/')?;
+        let rest = trim(rest);
+        let (transport, sent_by) = rest.split_at(rest.bytes().position(|byte| byte.is_ascii_whitespace())?);
         let known = trim(protocol).eq_ignore_ascii_case("SIP") && trim(version) == "2.0";
         let (host, port) = split_port(trim(sent_by))?;
         let well = known && is_token(transport) && !host.is_empty() && !has_any(host, b" \t");
@@ -52,7 +53,7 @@ pub(super) fn with_source(line: &str, source: SocketAddr) -> String {
     let mut noted = String::with_capacity(line.len() + 64);
     let mut symmetric = false;
     for (index, piece) in split(top, b';').enumerate() {
-        let name = trim(piece.split_once('=').map_or(piece, |(name, _)| name));
+        let name = trim(cut(piece, b'=').map_or(piece, |(name, _)| name));
         if index > 0 && name.eq_ignore_ascii_case("rport") {
             symmetric = true;
         } else if index == 0 || !name.eq_ignore_ascii_case("received") {
