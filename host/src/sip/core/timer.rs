@@ -1,7 +1,7 @@
 //! The timers of RFC 3261 (§17, its table 4) and RFC 6026, and the queue that says which is next.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(32);
 const GRAIN: Duration = T1;
 
 /// What a transaction waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     /// Send the INVITE again (§17.1.1.2).
     A,
@@ -57,6 +57,29 @@ pub(super) enum Timer {
 }
 
 impl Timer {
+    /// All of them, in their order.
+    const ALL: [Self; Self::COUNT] = [
+        Self::A,
+        Self::B,
+        Self::C,
+        Self::D,
+        Self::E,
+        Self::F,
+        Self::G,
+        Self::H,
+        Self::I,
+        Self::J,
+        Self::K,
+        Self::L,
+        Self::M,
+        Self::Accepted,
+        Self::Cancelled,
+        Self::Unanswered,
+        Self::Undecided,
+    ];
+    /// How many there are.
+    const COUNT: usize = Self::Undecided as usize + 1;
+
     /// Whether this one makes a transaction send again, in growing intervals, until stopped.
     pub(super) fn repeats(self) -> bool {
         matches!(self, Self::A | Self::E | Self::G | Self::Accepted)
@@ -139,45 +162,65 @@ impl Running {
 /// minimum of their fronts, however many transactions there are.
 #[derive(Debug)]
 pub(super) struct Schedule<K> {
-    lanes: BTreeMap<(Timer, Duration), VecDeque<(Instant, K)>>,
+    /// By timer; one that repeats has a lane for each length.
+    lanes: [Vec<Lane<K>>; Timer::COUNT],
+}
+
+#[derive(Debug)]
+struct Lane<K> {
+    length: Duration,
+    queue: VecDeque<(Instant, K)>,
 }
 
 impl<K: Copy> Schedule<K> {
     /// An empty schedule.
     pub(super) fn new() -> Self {
-        Self { lanes: BTreeMap::new() }
+        Self { lanes: [const { Vec::new() }; Timer::COUNT] }
     }
 
     /// Lets `timer` fire for `key` after `length`. `now` never goes back.
     pub(super) fn start(&mut self, now: Instant, timer: Timer, length: Duration, key: K) {
-        self.lanes.entry((timer, length)).or_default().push_back((now + length, key));
+        let lanes = &mut self.lanes[timer as usize];
+        let lane = lanes.iter().position(|lane| lane.length == length).unwrap_or_else(|| {
+            lanes.push(Lane { length, queue: VecDeque::new() });
+            lanes.len() - 1
+        });
+        lanes[lane].queue.push_back((now + length, key));
     }
 
     /// When the next one fires; it may have been stopped since.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(|lane| lane.front()).map(|(at, _)| *at).min()
+        self.lanes.iter().flatten().filter_map(Lane::front).min()
     }
 
     /// Takes the next one that has fired by `now`.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Timer, Instant, K)> {
-        let fronts = self.lanes.iter_mut().filter(|(_, lane)| lane.front().is_some_and(|(at, _)| *at <= now));
-        let ((timer, _), lane) = fronts.min_by_key(|(_, lane)| lane.front().map(|(at, _)| *at))?;
-        lane.pop_front().map(|(at, key)| (*timer, at, key))
+        let lanes = Timer::ALL.into_iter().zip(&mut self.lanes);
+        let lanes = lanes.flat_map(|(timer, lanes)| lanes.iter_mut().map(move |lane| (timer, lane)));
+        let due = lanes.filter_map(|(timer, lane)| Some((lane.front()?, timer, lane)));
+        let (_, timer, lane) = due.filter(|(at, ..)| *at <= now).min_by_key(|(at, ..)| *at)?;
+        lane.queue.pop_front().map(|(at, key)| (timer, at, key))
     }
 
     /// Drops `timer` for those keys that are `over` and were started before all that are not.
     pub(super) fn trim(&mut self, timer: Timer, over: impl Fn(&K) -> bool) {
-        for (_, lane) in self.lanes.range_mut((timer, Duration::ZERO)..=(timer, Duration::MAX)) {
-            while lane.front().is_some_and(|(_, key)| over(key)) {
-                lane.pop_front();
+        for lane in &mut self.lanes[timer as usize] {
+            while lane.queue.front().is_some_and(|(_, key)| over(key)) {
+                lane.queue.pop_front();
             }
         }
     }
 
     /// Takes whichever `timer` was started first, before its time.
     pub(super) fn pop_oldest(&mut self, timer: Timer) -> Option<(Instant, K)> {
-        let lanes = self.lanes.range_mut((timer, Duration::ZERO)..=(timer, Duration::MAX));
-        lanes.filter_map(|(_, lane)| lane.pop_front()).next()
+        self.lanes[timer as usize].iter_mut().find_map(|lane| lane.queue.pop_front())
+    }
+}
+
+impl<K> Lane<K> {
+    /// When its next one fires.
+    fn front(&self) -> Option<Instant> {
+        self.queue.front().map(|(at, _)| *at)
     }
 }
 
