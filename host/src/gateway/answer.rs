@@ -152,8 +152,9 @@ impl Gateway {
     async fn take(&self, device: &DeviceId, document: Document) -> Result<(), Error> {
         let seen = Touch { seen_at: Some(clock::seconds()), ..Touch::default() };
         match document.body {
-            Body::Catalog(catalog) => self.take_catalog(device, document.sn, catalog).await,
-            Body::DeviceInfo(info) => self.take_device_info(device, info).await,
+            // What is rare is kept apart, so that it takes no room in every request.
+            Body::Catalog(catalog) => Box::pin(self.take_catalog(device, document.sn, catalog)).await,
+            Body::DeviceInfo(info) => Box::pin(self.take_device_info(device, info)).await,
             Body::RecordInfo(part) => {
                 self.0.queries.take_list(device, document.sn, part);
                 Ok(())

@@ -168,7 +168,8 @@ impl Gateway {
     /// Stores events, and wakes who sends them.
     async fn tell(&self, events: Vec<NewEvent>) -> Result<(), Error> {
         if !events.is_empty() {
-            self.0.store.enqueue(events).await?;
+            // Kept apart, so that it takes no room where nobody wants to know.
+            Box::pin(self.0.store.enqueue(events)).await?;
             self.0.events.wake();
         }
         Ok(())

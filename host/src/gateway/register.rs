@@ -46,16 +46,20 @@ impl Gateway {
         }
         let credentials = request.headers.authorization();
         let nonce = credentials.as_ref().and_then(|credentials| self.nonce_shown(request, peer, credentials));
-        self.judged(Attempt { request, peer, device, nonce, expires }, credentials).await.map(Some)
+        let attempt = Attempt { request, peer, device, nonce, expires };
+        match self.judged(&attempt, credentials)? {
+            None => self.admitted(&attempt).await.map(Some),
+            refused => Ok(refused),
+        }
     }
 
-    /// Asks the policy, and does what it says.
-    async fn judged(
+    /// What the policy has answered; none where it lets the device in.
+    fn judged(
         &self,
-        attempt: Attempt<'_>,
+        attempt: &Attempt<'_>,
         credentials: Option<Credentials>,
-    ) -> Result<Response, Error> {
-        let Attempt { request, peer, .. } = attempt;
+    ) -> Result<Option<Response>, Error> {
+        let Attempt { request, peer, .. } = *attempt;
         let credential = self.0.registry.credential(&attempt.device);
         if let (None, Some(credentials)) = (&credential, &credentials) {
             feign(credentials, request);
@@ -63,14 +67,14 @@ impl Gateway {
         let state = attempt.nonce.as_ref().map(|nonce| self.nonces().judge(Instant::now().into_std(), nonce));
         let asked = attempt.for_policy(&self.0.config.platform.region, credentials.zip(state));
         match self.0.plugins.register(&asked, credential)? {
-            auth::Verdict::Admit => self.admitted(&attempt).await,
-            auth::Verdict::Challenge(challenges) => self.challenged(&attempt, &challenges),
+            auth::Verdict::Admit => Ok(None),
+            auth::Verdict::Challenge(challenges) => self.challenged(attempt, &challenges).map(Some),
             auth::Verdict::Refuse(refusal) => {
                 tracing::info!(device.id = %attempt.device, %peer, status = refusal.status, "registration refused");
                 if asked.digest.is_some_and(|digest| digest.nonce_state == auth::NonceState::Fresh) {
                     self.note_failure(&attempt.device, peer);
                 }
-                Ok(request.respond(refusal.status).with_reason(refusal.reason))
+                Ok(Some(request.respond(refusal.status).with_reason(refusal.reason)))
             }
         }
     }
@@ -112,7 +116,7 @@ impl Gateway {
         if consumed.is_some_and(|state| state != NonceState::Fresh) {
             return Ok(attempt.request.respond(403).with_reason("Nonce already used"));
         }
-        if attempt.expires == 0 { self.left(attempt).await } else { self.let_in(attempt).await }
+        if attempt.expires == 0 { Box::pin(self.left(attempt)).await } else { self.let_in(attempt).await }
     }
 
     async fn let_in(&self, attempt: &Attempt<'_>) -> Result<Response, Error> {
@@ -154,13 +158,17 @@ impl Gateway {
                 let (seen_at, expires_at) = (Some(now), Some(now + i64::from(attempt.expires)));
                 self.0.store.touch(device, Touch { expires_at, seen_at, ..Touch::default() });
             }
-            Admission::New => {
-                let event = self.registration_event().await?;
-                let row = self.0.store.register(device, attempt.row(), event).await?;
-                self.recognise(&attempt.device, &row);
-                self.0.events.wake();
-            }
+            // Kept apart, so that it takes no room in a refresh.
+            Admission::New => Box::pin(self.store_registration(attempt)).await?,
         }
+        Ok(())
+    }
+
+    async fn store_registration(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let event = self.registration_event().await?;
+        let row = self.0.store.register(attempt.device.as_str(), attempt.row(), event).await?;
+        self.recognise(&attempt.device, &row);
+        self.0.events.wake();
         Ok(())
     }
 

@@ -51,10 +51,15 @@ pub(super) struct Said {
 impl Gateway {
     /// How to speak to `device`. The modules are asked where something changed since they last were.
     pub(in crate::gateway) async fn dialect(&self, device: &DeviceId) -> Dialect {
-        let held = self.0.registry.vendor(device);
-        if let Some(held) = held.as_ref().filter(|held| self.holds(held)) {
-            return held.dialect.clone();
+        match self.0.registry.vendor(device) {
+            Some(held) if self.holds(&held) => held.dialect.clone(),
+            // Rare: kept apart, so that it takes no room in every request.
+            held => Box::pin(self.new_dialect(device, held)).await,
         }
+    }
+
+    /// Has the modules decide on `device`, of which `held` was decided before.
+    async fn new_dialect(&self, device: &DeviceId, held: Option<Arc<Held>>) -> Dialect {
         match self.0.store.user(device.as_str()).await {
             Ok(Some(row)) => {
                 let now = self.hold(device, &row);
