@@ -260,11 +260,7 @@ impl Bench {
 impl Begun {
     fn now(load: &mut Load, subject: &Subject) -> anyhow::Result<Self> {
         load.take_seen();
-        Ok(Self {
-            at: Instant::now(),
-            cpu: subject.cpu()?,
-            generator: used::cpu_time(std::process::id())?,
-        })
+        Ok(Self { at: Instant::now(), cpu: subject.cpu()?, generator: used::cpu_time(std::process::id())? })
     }
 
     fn row(

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sluice_tests::used;
 use rusqlite::Connection;
+use sluice_tests::used;
 
 use super::machine::{self, Cores};
 use super::words;
