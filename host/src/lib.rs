@@ -20,5 +20,7 @@ mod run;
 pub mod sip;
 mod source;
 pub mod store;
+mod threads;
 
 pub use run::{Error, Server, plugin_settings};
+pub use threads::runtime;

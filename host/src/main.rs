@@ -19,11 +19,6 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Threads for what blocks: reading the store, deleting files, and calls of plugins that have been slow. Tokio allows
-/// 512; where ten thousand devices registered on a busy machine it started them all, and kept 2 MB for each (`cargo
-/// soak`). Past these a worker waits for the milliseconds that a call takes.
-const BLOCKING_THREADS: usize = 16;
-
 /// A GB28181 SIP gateway for ZLMediaKit whose policy runs in WebAssembly components.
 ///
 /// Cameras, NVRs and DVRs register with it over SIP; callers start and stop their streams by HTTP. Who may
@@ -139,11 +134,7 @@ fn serve(file: &Path) -> anyhow::Result<ExitCode> {
     log_to_stderr();
     keep_secrets_from_dumps();
     widen_limits();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    sluice::runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         // A file that reaches the limit of file size is an error to be told (EFBIG), not our end.

@@ -25,7 +25,7 @@ impl Ground {
         devices: usize,
         change: impl FnOnce(&mut Settings) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let runtime = Runtime::new()?;
+        let runtime = sluice::runtime()?;
         let path = plugins.path().to_owned();
         let started = runtime.spawn(Site::start_with(move |settings| {
             settings.plugins = path;
