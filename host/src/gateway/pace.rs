@@ -9,10 +9,12 @@ use crate::plugin::thread_cpu;
 /// What takes so long is not to be waited for by others; most requests take some microseconds.
 const LONG: Duration = Duration::from_millis(2);
 
-/// For how long it is remembered that one took long.
-const APART: Duration = Duration::from_secs(60);
+/// For how long requests are apart once several took long.
+const APART: Duration = Duration::from_secs(10);
 
-/// For how long the CPU time of requests is measured after one was long under way: it may have waited for a core.
+/// For how long the CPU time of requests is measured after one was long under way: it may have waited for a core. One
+/// that took long counts where there was another in that time: a plugin's new instance takes some milliseconds too, but
+/// seldom.
 const WATCHED: Duration = Duration::from_secs(1);
 
 /// What was seen of the requests so far.
@@ -20,6 +22,8 @@ const WATCHED: Duration = Duration::from_secs(1);
 pub(super) struct Pace {
     apart_until: Instant,
     watched_until: Instant,
+    /// When one last took long.
+    long_at: Option<Instant>,
 }
 
 /// When work on a request began, by the clock and, where that is measured, by the thread's CPU time.
@@ -32,7 +36,7 @@ pub(super) struct Begun {
 impl Pace {
     /// None took long so far.
     pub(super) fn new(now: Instant) -> Self {
-        Self { apart_until: now, watched_until: now }
+        Self { apart_until: now, watched_until: now, long_at: None }
     }
 
     /// Begins work on a request on this thread; none where it is to be worked on apart from others.
@@ -47,9 +51,12 @@ impl Pace {
         if now.duration_since(begun.at) <= LONG {
             return;
         }
-        match begun.cpu {
-            Some(cpu) if thread_cpu().saturating_sub(cpu) > LONG => self.apart_until = now + APART,
-            _ => self.watched_until = now + WATCHED,
+        self.watched_until = now + WATCHED;
+        if begun.cpu.is_some_and(|cpu| thread_cpu().saturating_sub(cpu) > LONG) {
+            let before = self.long_at.replace(now);
+            if before.is_some_and(|before| now.duration_since(before) <= WATCHED) {
+                self.apart_until = now + APART;
+            }
         }
     }
 }
@@ -59,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_apart_once_one_took_cpu_time_and_not_once_one_waited() {
+    fn requests_are_apart_once_several_took_cpu_time_and_not_once_they_waited() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut pace = Pace::new(start);
@@ -68,10 +75,17 @@ mod tests {
             assert_eq!(begun.cpu.is_some(), millis > 0, "from the first long one on");
             pace.end(begun, at(millis + 50));
         }
-        let begun = pace.begin(at(300)).unwrap();
-        while thread_cpu() <= begun.cpu.unwrap() + LONG {}
-        pace.end(begun, at(303));
-        assert!(pace.begin(at(303)).is_none() && pace.begin(at(60_302)).is_none());
-        assert!(pace.begin(at(60_303)).is_some_and(|begun| begun.cpu.is_none()));
+        let mut work = |millis| {
+            let begun = pace.begin(at(millis)).unwrap();
+            while thread_cpu() <= begun.cpu.unwrap_or_default() + LONG {}
+            pace.end(begun, at(millis + 3));
+            pace.begin(at(millis + 3)).is_none()
+        };
+        assert!(!work(300), "the first");
+        assert!(!work(1_310), "not even measured");
+        assert!(!work(1_350), "the first is long ago");
+        assert!(work(2_300), "two within a second");
+        assert!(pace.begin(at(12_302)).is_none());
+        assert!(pace.begin(at(12_303)).is_some_and(|begun| begun.cpu.is_none()));
     }
 }
