@@ -39,6 +39,7 @@ pub fn check(loaded: &Loaded) -> Vec<Problem> {
     http(config, &mut found);
     media(config, &mut found);
     periods(config, &mut found);
+    lengths(config, &mut found);
     urls(config, &mut found);
     found.problems
 }
@@ -201,6 +202,38 @@ fn periods(config: &Config, found: &mut Findings<'_>) {
     found.error("notify.backlog_max", config.notify.backlog_max == 0, zero);
 }
 
+/// A period of more than a year is a slip of the keys, and may be longer than a clock can count.
+fn lengths(config: &Config, found: &mut Findings<'_>) {
+    const YEAR: u64 = 365 * 24 * 3600;
+    const MISSES: u64 = 1000;
+    let Config { http, notify, record, sip, stream, .. } = config;
+    for (key, seconds) in [
+        ("http.head_timeout_secs", http.head_timeout_secs),
+        ("http.body_timeout_secs", http.body_timeout_secs),
+        ("http.write_timeout_secs", http.write_timeout_secs),
+        ("notify.retry_max_ms", notify.retry_max_ms / 1000),
+        ("record.max", record.max.try_into().unwrap_or_default()),
+        ("record.file_timeout_secs", record.file_timeout_secs),
+        ("record.sweep_interval_secs", record.sweep_interval_secs),
+        ("sip.invite_timeout_secs", sip.invite_timeout_secs),
+        ("sip.keepalive_interval_secs", sip.keepalive_interval_secs),
+        ("sip.query_delay_ms", sip.query_delay_ms / 1000),
+        ("sip.files_timeout_secs", sip.files_timeout_secs),
+        ("sip.limits.ban_max_secs", sip.limits.ban_max_secs),
+        ("sip.limits.idle_secs", sip.limits.idle_secs),
+        ("stream.start_timeout_secs", stream.start_timeout_secs),
+        ("stream.check_interval_secs", stream.check_interval_secs),
+    ] {
+        found.error(key, seconds > YEAR, || format!("{seconds} seconds are more than a year ({YEAR})"));
+    }
+    found.error("sip.keepalive_misses", sip.keepalive_misses > MISSES, || {
+        format!(
+            "{} is more than {MISSES}; silence of keepalive_interval_secs × this is offline",
+            sip.keepalive_misses
+        )
+    });
+}
+
 fn urls(config: &Config, found: &mut Findings<'_>) {
     let Config { media, notify, .. } = config;
     for (key, value, schemes) in [
@@ -281,6 +314,26 @@ mod tests {
         let cure = "error: line 3: http.secret: is empty, so nobody could sign a call; \
                     `sluice init FILE` writes a random one, or mode = \"debug\" checks no sign";
         assert_eq!(problems(text), [cure]);
+    }
+
+    #[test]
+    fn what_is_longer_than_a_year_is_a_slip_of_the_keys() {
+        let text = |seconds: u64, misses| {
+            format!(
+                "mode = \"debug\"\n[sip]\nkeepalive_interval_secs = {seconds}\nkeepalive_misses = {misses}\n\
+                 [sip.limits]\nidle_secs = {seconds}\n[media]\nsecret = \"s\"\nhook_token = \"t\"\n"
+            )
+        };
+        assert_eq!(problems(&text(31_536_000, 1000)), [""; 0]);
+        assert_eq!(
+            problems(&text(i64::MAX as u64, 1001)),
+            [
+                "error: line 3: sip.keepalive_interval_secs: 9223372036854775807 seconds are more than a year (31536000)",
+                "error: line 6: sip.limits.idle_secs: 9223372036854775807 seconds are more than a year (31536000)",
+                "error: line 4: sip.keepalive_misses: 1001 is more than 1000; silence of keepalive_interval_secs × \
+                 this is offline",
+            ]
+        );
     }
 
     #[test]
