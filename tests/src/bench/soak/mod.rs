@@ -128,6 +128,8 @@ impl Scene {
             self.keep_pace(u64::from(device), arguments.rate)?;
             self.load.start(device, Task::Register);
         }
+        // A keepalive of a device that is not in yet, since a datagram of its was lost, would be refused.
+        self.load.finish()?;
         self.begin = Instant::now();
         let (length, mut number) = (Duration::from_secs(arguments.seconds), 0_u64);
         while self.begin.elapsed() < length {
