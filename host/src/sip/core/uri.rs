@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::text::{cut, find, has_any, parameter, trim};
+use super::text::{cut, find, has_any, is_closed, parameter, trim};
 
 /// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,14 @@ impl<'a> Address<'a> {
         let Some(open) = find(value, b'<') else {
             let end = find(value, b';').unwrap_or(value.len());
             let (uri, parameters) = value.split_at(end);
-            let plain = !has_any(uri, b"\"<>");
+            let plain = !has_any(uri, b"\"<>") && is_closed(parameters);
             return plain.then_some(Self { display: "", uri: trim(uri), parameters });
         };
         let (display, rest) = (trim(&value[..open]), &value[open + 1..]);
         let (uri, parameters) = cut(rest, b'>')?;
         let parameters = trim(parameters);
-        let closed = parameters.is_empty() || parameters.starts_with(';');
+        // What we add to open quotes would be part of them.
+        let closed = (parameters.is_empty() || parameters.starts_with(';')) && is_closed(parameters);
         closed.then_some(Self { display, uri, parameters })
     }
 
@@ -126,7 +127,9 @@ mod tests {
 
     #[test]
     fn what_stays_open_is_no_address() {
-        for broken in ["\"A <sip:a@b>", "<sip:a@b", "sip:a@b>", "<sip:a@b>tag=t"] {
+        for broken in
+            ["\"A <sip:a@b>", "<sip:a@b", "sip:a@b>", "<sip:a@b>tag=t", "<sip:a@b>;ta<g=1", "sip:a@b;a=\"1"]
+        {
             assert_eq!(Address::parse(broken), None, "{broken}");
         }
     }

@@ -91,7 +91,8 @@ pub fn request(request: &Request) -> Result<(), Flaw> {
     parties(headers, &request.method)?;
     contacts(headers)?;
     if !matches!(request.method, Method::Ack | Method::Cancel) && headers.first(Name::REQUIRE).is_some() {
-        return Err(Flaw::Require(headers.values("Require").collect::<Vec<_>>().join(", ")));
+        let extensions = headers.listed(Name::REQUIRE).filter(|extension| !extension.is_empty());
+        return Err(Flaw::Require(extensions.collect::<Vec<_>>().join(", ")));
     }
     if request.method == Method::Invite { session(request) } else { Ok(()) }
 }
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named_in_the_answer() {
-        let required = asked(Method::Options).with("Require", "100rel, x").with("Require", "y");
+        let required = asked(Method::Options).with("Require", "100rel, x").with("Require", "y, ");
         let flaw = request(&required).expect_err("unknown extensions");
         let answer = flaw.respond(&required);
         assert_eq!((answer.status, answer.headers.get("Unsupported")), (420, Some("100rel, x, y")));
