@@ -82,7 +82,8 @@ impl Default for Config {
             tcp: Some(SocketAddr::from(([0, 0, 0, 0], 5060))),
             advertise: None,
             user_agent: Some(concat!("sluice/", env!("CARGO_PKG_VERSION")).to_owned()),
-            incoming: 16_384,
+            // A hundred thousand devices that come back at one instant: who is turned away comes again later.
+            incoming: 131_072,
             max_pending: core.max_pending,
             max_answered: core.max_answered,
             max_connections: 100_000,

@@ -119,7 +119,9 @@ impl Name<&str> {
 
     /// A name that is asked for with each message, looked up when this is compiled.
     const fn known(name: &str) -> Self {
-        Self::Known(INDEX.find(name))
+        let known = INDEX.find(name);
+        assert!(known != NONE, "it is in the list");
+        Self::Known(known)
     }
 }
 
