@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::text::{cut, find, has_any, is_closed, parameter, trim};
+use super::text::{cut, find, has_any, is_closed, parameter, split, trim};
 
 /// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl<'a> Address<'a> {
 
     /// The `tag` that names one end of a dialog (RFC 3261 §19.3).
     pub fn tag(&self) -> Option<&'a str> {
-        self.parameter("tag").filter(|tag| !tag.is_empty())
+        // Ours may stand behind one without a value.
+        split(self.parameters, b';').filter_map(|piece| parameter(piece, "tag")).find(|tag| !tag.is_empty())
     }
 
     /// The user part of the URI.
@@ -121,6 +122,8 @@ mod tests {
             (address.tag(), address.parameter("N"), address.parameter("x")),
             (Some("t"), Some(""), None)
         );
+        let twice = Address::parse("<sip:a@b>;tag;x=y;tag=t").expect("an address");
+        assert_eq!(twice.tag(), Some("t"));
         let bare = Address::parse("sip:a@b;tag=t").expect("an address");
         assert_eq!((bare.display, bare.uri, bare.tag(), bare.user()), ("", "sip:a@b", Some("t"), Some("a")));
     }
