@@ -25,9 +25,14 @@ impl Inbox {
         Self { room: vec![0; MOST * LONGEST], come: Vec::with_capacity(MOST) }
     }
 
+    /// Throws away what is here.
+    pub(super) fn clear(&mut self) {
+        self.come.clear();
+    }
+
     /// Takes in what waits at `socket`, in the place of what is here. False when more may wait.
     pub(super) fn fill(&mut self, socket: &impl AsRawFd) -> io::Result<bool> {
-        self.come.clear();
+        self.clear();
         self.receive(socket)?;
         Ok(self.come.len() < MOST)
     }

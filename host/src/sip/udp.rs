@@ -73,6 +73,8 @@ impl Socket {
     /// Takes in datagrams that wait; how many there are now.
     pub(super) fn receive(&mut self) -> io::Result<usize> {
         let Self { socket, inbox, .. } = self;
+        // It is not filled where tokio knows that nothing waits.
+        inbox.clear();
         let taken = socket.try_io(Interest::READABLE, || match inbox.fill(socket) {
             // Saying so now saves the call that would find nothing.
             Ok(true) => Err(io::ErrorKind::WouldBlock.into()),
@@ -179,3 +181,19 @@ const SEND_BUFFER: usize = 1 << 20;
 const KNOWN_ROUTES: usize = 262_144;
 /// Which column of `/proc/net/udp` holds the inode.
 const INODE_COLUMN: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_taken_in_is_there_once() {
+        let mut socket = Socket::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let sender = StdSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        sender.send_to(b"a", socket.address()).unwrap();
+        socket.readable().await.unwrap();
+        assert_eq!(socket.receive().unwrap(), 1);
+        assert_eq!(socket.datagram(0).1, b"a");
+        assert_eq!(socket.receive().unwrap(), 0, "tokio knows that nothing waits");
+    }
+}
