@@ -22,7 +22,7 @@ pub(super) struct Health {
 #[derive(Default)]
 struct Faults {
     recent: VecDeque<Fault>,
-    /// There were more of them lately than are taken without consequence.
+    /// There were more of them lately than are taken without consequence, or it was set aside lately.
     many: bool,
     /// When the plugin was last to be asked again, and how often in a row it had been set aside until then.
     back: Option<Instant>,
@@ -79,8 +79,10 @@ impl Faults {
             self.recent.pop_front();
         }
         self.recent.push_back(fault);
-        self.many = self.rounds > 0 || self.recent.len() > Health::TOLERATED;
-        if !self.many || self.are_bearable(fault) {
+        let many = self.rounds > 0 || self.recent.len() > Health::TOLERATED;
+        let back_lately = |back| fault.at.saturating_duration_since(back) <= Health::WINDOW;
+        self.many = many || self.back.is_some_and(back_lately);
+        if !many || self.are_bearable(fault) {
             self.rounds = 0;
             return None;
         }
@@ -195,6 +197,20 @@ mod tests {
         let seldom = Health::new(now());
         let apart = Duration::from_millis(20);
         assert_eq!((faults(&seldom, 20, apart, 0), seldom.keeps_failing()), (vec![None; 20], true));
+    }
+
+    /// Coming back, it begins anew with what is taken without consequence; what it did before is not forgotten by that.
+    #[test]
+    fn one_that_fails_again_after_it_was_set_aside_is_known_to_fail() {
+        let health = Health::new(now());
+        let back_off = faults(&health, 6, CLOSE, 0)[5].unwrap();
+        let back = health.created + 5 * CLOSE + back_off;
+        for n in 1..=5 {
+            let again = fault(back + n * Duration::from_millis(20), 0);
+            assert_eq!((health.fault(again), health.keeps_failing()), (None, true), "fault {n}");
+        }
+        let later = fault(back + Health::WINDOW + Duration::from_secs(1), 0);
+        assert_eq!((health.fault(later), health.keeps_failing()), (None, false));
     }
 
     #[test]
