@@ -135,8 +135,10 @@ impl Scene {
         while self.begin.elapsed() < length {
             self.keep_pace(number, arguments.rate)?;
             anyhow::ensure!(self.load.under_way() < MOST, "{MOST} tasks wait for an answer");
-            // No device is only ever played: of one that nobody hears it is not long before it is offline.
-            let device = u32::try_from((number * 7 + number / 100) % u64::from(arguments.devices))?;
+            // Each round takes every device once, each time for what its neighbour was taken for in the round before: of
+            // one that is only ever played, or never taken, nothing is heard, and it is soon offline.
+            let (devices, round) = (u64::from(arguments.devices), number / u64::from(arguments.devices));
+            let device = u32::try_from((number + round) % devices)?;
             match number % 100 {
                 0 => drop(self.caller.play(device)),
                 1..80 => self.load.start(device, Task::Keepalive),
