@@ -96,16 +96,16 @@ fn told(error: &anyhow::Error) -> String {
 fn check(file: &Path) -> anyhow::Result<ExitCode> {
     let loaded = config::load(file)?;
     let usable = report(file, &loaded);
-    let folder = &loaded.config.plugins.path;
-    if usable && !folder.is_dir() {
-        eprintln!(
-            "{}: warning: plugins.path: there is no folder {}; it has to be there at the start, with the plugins in \
-             it (`cargo plugins` builds the bundled ones)",
-            file.display(),
-            folder.display()
-        );
-    }
     if usable {
+        let folder = &loaded.config.plugins.path;
+        if !folder.is_dir() {
+            eprintln!(
+                "{}: warning: plugins.path: there is no folder {}; it has to be there at the start, with the plugins \
+                 in it (`cargo plugins` builds the bundled ones)",
+                file.display(),
+                folder.display()
+            );
+        }
         println!("{}: usable", file.display());
     }
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -41,9 +41,9 @@ impl Pace {
 
     /// Begins work on a request on this thread; none where it is to be worked on apart from others.
     pub(super) fn begin(&self, now: Instant) -> Option<Begun> {
-        // Reading it takes longer than some requests do.
-        let cpu = (now < self.watched_until).then(thread_cpu);
-        (now >= self.apart_until).then_some(Begun { at: now, cpu })
+        // Reading the CPU time takes longer than some requests do.
+        let cpu = || (now < self.watched_until).then(thread_cpu);
+        (now >= self.apart_until).then(|| Begun { at: now, cpu: cpu() })
     }
 
     /// Ends what was begun on this thread.

@@ -57,26 +57,6 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    /// All of them, in their order.
-    const ALL: [Self; Self::COUNT] = [
-        Self::A,
-        Self::B,
-        Self::C,
-        Self::D,
-        Self::E,
-        Self::F,
-        Self::G,
-        Self::H,
-        Self::I,
-        Self::J,
-        Self::K,
-        Self::L,
-        Self::M,
-        Self::Accepted,
-        Self::Cancelled,
-        Self::Unanswered,
-        Self::Undecided,
-    ];
     /// How many there are.
     const COUNT: usize = Self::Undecided as usize + 1;
 
@@ -168,6 +148,7 @@ pub(super) struct Schedule<K> {
 
 #[derive(Debug)]
 struct Lane<K> {
+    timer: Timer,
     length: Duration,
     queue: VecDeque<(Instant, K)>,
 }
@@ -182,7 +163,7 @@ impl<K: Copy> Schedule<K> {
     pub(super) fn start(&mut self, now: Instant, timer: Timer, length: Duration, key: K) {
         let lanes = &mut self.lanes[timer as usize];
         let lane = lanes.iter().position(|lane| lane.length == length).unwrap_or_else(|| {
-            lanes.push(Lane { length, queue: VecDeque::new() });
+            lanes.push(Lane { timer, length, queue: VecDeque::new() });
             lanes.len() - 1
         });
         lanes[lane].queue.push_back((now + length, key));
@@ -195,11 +176,9 @@ impl<K: Copy> Schedule<K> {
 
     /// Takes the next one that has fired by `now`.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Timer, Instant, K)> {
-        let lanes = Timer::ALL.into_iter().zip(&mut self.lanes);
-        let lanes = lanes.flat_map(|(timer, lanes)| lanes.iter_mut().map(move |lane| (timer, lane)));
-        let due = lanes.filter_map(|(timer, lane)| Some((lane.front()?, timer, lane)));
-        let (_, timer, lane) = due.filter(|(at, ..)| *at <= now).min_by_key(|(at, ..)| *at)?;
-        lane.queue.pop_front().map(|(at, key)| (timer, at, key))
+        let lanes = self.lanes.iter_mut().flatten().filter_map(|lane| Some((lane.front()?, lane)));
+        let (_, lane) = lanes.filter(|(at, _)| *at <= now).min_by_key(|(at, _)| *at)?;
+        lane.queue.pop_front().map(|(at, key)| (lane.timer, at, key))
     }
 
     /// Drops `timer` for those keys that are `over` and were started before all that are not.
