@@ -107,6 +107,7 @@ pub(super) enum Name<T> {
 impl Name<&str> {
     pub(super) const CALL_ID: Self = Self::known("Call-ID");
     pub(super) const CONTACT: Self = Self::known("Contact");
+    pub(super) const CONTENT_LENGTH: Self = Self::known("Content-Length");
     pub(super) const CONTENT_TYPE: Self = Self::known("Content-Type");
     pub(super) const CSEQ: Self = Self::known("CSeq");
     pub(super) const EXPIRES: Self = Self::known("Expires");

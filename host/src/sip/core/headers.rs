@@ -76,18 +76,23 @@ impl Headers {
 
     /// Appends a line. Line breaks in `value` become blanks, so that no value can forge a header.
     pub fn push(&mut self, name: &str, value: &str) {
+        self.append(Name::of(name), value);
+    }
+
+    /// As [`Headers::push`], where the name need not be looked up.
+    pub(super) fn append(&mut self, name: Name<&str>, value: &str) {
         let value = self.store(value);
-        self.lines.push(Line { name: Name::of(name).owned(), value });
+        self.lines.push(Line { name: name.owned(), value });
     }
 
     /// Makes `value` the only one under `name`, in the place of the first or at the end.
     pub fn set(&mut self, name: &str, value: &str) {
-        let found = Name::of(name);
-        let Some(first) = self.position(found) else {
-            return self.push(name, value);
+        let name = Name::of(name);
+        let Some(first) = self.position(name) else {
+            return self.append(name, value);
         };
         self.lines[first].value = self.store(value);
-        let (mut index, name) = (0, found);
+        let mut index = 0;
         self.lines.retain(|line| {
             index += 1;
             index <= first + 1 || !line.name.is(name)

@@ -13,6 +13,7 @@ use std::{borrow::Cow, error, fmt};
 use memchr::memchr;
 
 use super::{
+    header_name::Name,
     headers::Headers,
     message::{Message, Method, Request, Response},
     text::{cut, has_any, trim},
@@ -262,12 +263,13 @@ impl Head {
         if name.is_empty() || has_any(name, b" \t\r\n") {
             return Err(Fault::HeaderLine);
         }
-        if name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l") {
+        let name = Name::of(name);
+        if name == Name::CONTENT_LENGTH {
             self.length = content_length(self.length, value);
         } else if self.headers.len() == MAX_HEADERS {
             return Err(Fault::TooLarge);
         } else {
-            self.headers.push(name, value);
+            self.headers.append(name, value);
         }
         Ok(())
     }

@@ -73,7 +73,12 @@ pub(super) fn trim(text: &str) -> &str {
 
 /// The value of parameter `name` in `;a=b;c`, without its quotes; empty where it has no value.
 pub(super) fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
-    split(parameters, b';').find_map(|parameter| {
+    each_parameter(parameters, name).next()
+}
+
+/// As [`parameter`], of each parameter of that name.
+pub(super) fn each_parameter<'a>(parameters: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    split(parameters, b';').filter_map(move |parameter| {
         let (key, value) = cut(parameter, b'=').unwrap_or((parameter, ""));
         trim(key).eq_ignore_ascii_case(name).then(|| unquoted(trim(value)))
     })

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::text::{cut, find, has_any, is_closed, parameter, split, trim};
+use super::text::{cut, each_parameter, find, has_any, is_closed, parameter, trim};
 
 /// A name-addr or an addr-spec with the parameters that follow it (RFC 3261 §20.10, §25.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl<'a> Address<'a> {
     /// The `tag` that names one end of a dialog (RFC 3261 §19.3).
     pub fn tag(&self) -> Option<&'a str> {
         // Ours may stand behind one without a value.
-        split(self.parameters, b';').filter_map(|piece| parameter(piece, "tag")).find(|tag| !tag.is_empty())
+        each_parameter(self.parameters, "tag").find(|tag| !tag.is_empty())
     }
 
     /// The user part of the URI.
@@ -68,13 +68,12 @@ impl<'a> Uri<'a> {
     /// Takes a URI apart; `None` without a scheme or a host, or with a port that is no number.
     pub fn parse(uri: &'a str) -> Option<Self> {
         let (scheme, rest) = cut(trim(uri), b':')?;
-        let authority_end = memrchr(b'@', rest.as_bytes()).unwrap_or(0);
-        let host_end = memchr2(b';', b'?', &rest.as_bytes()[authority_end..]);
-        let (authority, rest) = rest.split_at(host_end.map_or(rest.len(), |end| authority_end + end));
-        let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(cut(user, b':').map_or(user, |(user, _)| user)), host),
-            None => (None, authority),
-        };
+        let at = memrchr(b'@', rest.as_bytes());
+        let before_host = at.map_or(0, |at| at + 1);
+        let host_end = memchr2(b';', b'?', &rest.as_bytes()[before_host..]);
+        let (authority, rest) = rest.split_at(host_end.map_or(rest.len(), |end| before_host + end));
+        let (user, host) = (at.map(|at| &authority[..at]), &authority[before_host..]);
+        let user = user.map(|user| cut(user, b':').map_or(user, |(user, _)| user));
         let (host, port) = split_port(host)?;
         let user = user.filter(|user| !user.is_empty());
         (!scheme.is_empty() && !host.is_empty()).then_some(Self { scheme, user, host, port, rest })
