@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! schema      opening the file, migrations     writer   one thread, one commit for many jobs
-//! users       user devices                     reader   connections that read beside it
+//! users       user devices                     reader   threads that read beside it
 //! channels    channel devices                  touch    what may be lost, written behind
 //! streams     media sessions and dialogs
 //! recordings  recorded files
@@ -66,9 +66,9 @@ impl Store {
         let path = path.as_ref();
         let connection = schema::open_writer(path)?;
         let touches = Arc::new(touch::Touches::default());
-        let writer = writer::Writer::start(connection, Arc::clone(&touches))
-            .map_err(|source| Error::File { path: path.to_owned(), source: Arc::new(source) })?;
-        let readers = Arc::new(reader::Readers::new(path.to_owned()));
+        let no_thread = |source| Error::File { path: path.to_owned(), source: Arc::new(source) };
+        let writer = writer::Writer::start(connection, Arc::clone(&touches)).map_err(no_thread)?;
+        let readers = Arc::new(reader::Readers::start(path).map_err(no_thread)?);
         Ok(Self { writer, readers, touches, backlog: events::BACKLOG })
     }
 

@@ -3,6 +3,7 @@
 mod channels;
 mod durability;
 mod events;
+mod reader;
 mod recordings;
 mod streams;
 mod users;
