@@ -111,14 +111,14 @@ impl Account {
         self.health.available(at).map_err(Fault::Unavailable)
     }
 
-    /// Whether a call of the plugin took long a while ago.
+    /// Whether several calls of the plugin took long a while ago.
     pub(super) fn is_slow(&self, at: Instant) -> bool {
         self.pace.is_slow(at)
     }
 
     /// Notes that a call of the plugin took long.
-    pub(super) fn note_slow(&self, at: Instant) {
-        self.pace.note_slow(at);
+    pub(super) fn note_long(&self, at: Instant) {
+        self.pace.note_long(at);
     }
 
     /// How long the plugin is still set aside, if it is.

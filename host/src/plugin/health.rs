@@ -67,7 +67,7 @@ impl Health {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let back_off = faults.count(fault)?;
         let until = (fault.at + back_off).saturating_duration_since(self.created);
-        self.aside_until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.aside_until.store(millis(until), Ordering::Relaxed);
         Some(back_off)
     }
 }
@@ -110,19 +110,23 @@ impl Faults {
     }
 }
 
-/// Whether a plugin has taken long lately. Callers pass the present time.
+/// Whether a plugin is slow: whether several of its calls took long. Callers pass the present time.
 pub(super) struct Pace {
     created: Instant,
-    /// Milliseconds after `created`; 0 for a plugin that never took long. Read by every call.
+    /// Milliseconds after `created`; 0 for a plugin that never was slow. Read by every call.
     slow_until: AtomicU64,
+    /// The same, when a call last took long.
+    long_at: AtomicU64,
 }
 
 impl Pace {
-    /// How long a slow call is remembered.
+    /// How long it is remembered that the plugin was slow.
     const MEMORY: Duration = Duration::from_secs(60);
+    /// A call that took long counts where there was another in that time: an instance may be cold, a host busy.
+    const TOGETHER: Duration = Duration::from_secs(1);
 
     pub(super) fn new(created: Instant) -> Self {
-        Self { created, slow_until: AtomicU64::new(0) }
+        Self { created, slow_until: AtomicU64::new(0), long_at: AtomicU64::new(0) }
     }
 
     pub(super) fn is_slow(&self, at: Instant) -> bool {
@@ -130,10 +134,18 @@ impl Pace {
         until > 0 && at.saturating_duration_since(self.created) < Duration::from_millis(until)
     }
 
-    pub(super) fn note_slow(&self, at: Instant) {
-        let until = at.saturating_duration_since(self.created) + Self::MEMORY;
-        self.slow_until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Notes that a call took long.
+    pub(super) fn note_long(&self, at: Instant) {
+        let now = at.saturating_duration_since(self.created);
+        let before = Duration::from_millis(self.long_at.swap(millis(now).max(1), Ordering::Relaxed));
+        if self.is_slow(at) || !before.is_zero() && now.saturating_sub(before) <= Self::TOGETHER {
+            self.slow_until.store(millis(now + Self::MEMORY), Ordering::Relaxed);
+        }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -214,12 +226,17 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_call_is_remembered_for_a_minute() {
+    fn two_long_calls_at_a_time_are_slow_and_that_is_remembered_for_a_minute() {
         let start = now();
         let pace = Pace::new(start);
-        assert!(!pace.is_slow(start));
-        pace.note_slow(start);
-        let seconds = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!((pace.is_slow(seconds(59)), pace.is_slow(seconds(60))), (true, false));
+        let at = |millis| start + Duration::from_millis(millis);
+        for millis in [0, 1_002, 2_500] {
+            pace.note_long(at(millis));
+            assert!(!pace.is_slow(at(millis)), "one at {millis} ms");
+        }
+        pace.note_long(at(3_500));
+        assert_eq!((pace.is_slow(at(63_499)), pace.is_slow(at(63_500))), (true, false));
+        pace.note_long(at(63_499));
+        assert!(pace.is_slow(at(100_000)), "it has not become better");
     }
 }

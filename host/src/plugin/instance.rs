@@ -144,7 +144,7 @@ impl Plugin {
         };
         let answer = warm.call(self.limits, begun, lent, hook);
         if warm.store.data().stopwatch.is_long() {
-            self.account.note_slow(now());
+            self.account.note_long(now());
         }
         let answer = match answer {
             Ok(answer) => answer,
