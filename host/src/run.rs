@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, LimitsOverride};
@@ -13,7 +13,7 @@ use crate::http;
 use crate::media::{self, MediaServer, Timeouts};
 use crate::plugin::{self, Plugins, Secret};
 use crate::sip::core::{ledger, strangers::Strangers};
-use crate::sip::{self, Driver, Incoming, Sip};
+use crate::sip::{self, Arrivals, Driver, Sip};
 use crate::store::{self, Store};
 
 /// Why the gateway does not start, or stopped.
@@ -42,7 +42,7 @@ pub struct Server {
     config: Config,
     http: TcpListener,
     sip: Sip,
-    incoming: mpsc::Receiver<Incoming>,
+    arrivals: Arrivals,
     driver: Driver,
 }
 
@@ -60,13 +60,13 @@ impl Server {
         let in_use = |source| Error::Bind { address: listen.to_owned(), source };
         let http = TcpListener::bind(listen).await.map_err(in_use)?;
         let advertise = &config.sip.advertise;
-        let (sip, incoming, driver) = sip::bind(sip::Config {
+        let (sip, arrivals, driver) = sip::bind(sip::Config {
             udp: address("sip.udp", &config.sip.udp)?,
             tcp: address("sip.tcp", &config.sip.tcp)?,
             advertise: (!advertise.is_empty()).then(|| advertise.clone()),
             ..gate_settings(&config.sip)
         })?;
-        Ok(Self { config, http, sip, incoming, driver })
+        Ok(Self { config, http, sip, arrivals, driver })
     }
 
     /// Where the API is.
@@ -101,14 +101,14 @@ impl Server {
     /// What keeps it from starting; each says what is wrong and what to do.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let at = self.addresses();
-        let Self { config, http, sip, incoming, driver } = self;
+        let Self { config, http, sip, arrivals, driver } = self;
         let store = Store::open(&config.store.path)?.with_backlog(config.notify.backlog_max);
         let plugins = Plugins::load(&plugin_settings(&config))?;
         let media = MediaServer::new(&config.media.api, &config.media.secret, MEDIA_TIMEOUTS)?;
         let ended = CancellationToken::new();
         let driver = tokio::spawn(driver.run(ended.clone().cancelled_owned()));
         let watched = plugins.clone();
-        let gateway = Gateway::start(config, Doors { media, plugins, sip, store }, incoming).await?;
+        let gateway = Gateway::start(config, Doors { media, plugins, sip, store }, arrivals).await?;
         // Candidates begin with what plugins have stored, which they have back only now.
         let watch = watched.watch();
 

@@ -5,14 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::gb28181::DeviceId;
 use crate::gb28181::manscdp::{self, Body, Document, Keepalive};
-use crate::sip::Incoming;
 use crate::sip::core::Peer;
 use crate::sip::core::message::{Method, Request, Response};
+use crate::sip::{Arrivals, Incoming};
 use crate::store::Touch;
 
 use super::pace::Pace;
@@ -29,9 +28,9 @@ const RETRY_AFTER: &str = "5";
 impl Gateway {
     /// Answers what comes in until the SIP door closes. Most requests are answered here and at once. One that has
     /// to wait goes on in a task of its own, so that none waits for another's database.
-    pub(super) async fn answer_all(&self, mut incoming: mpsc::Receiver<Incoming>) {
+    pub(super) async fn answer_all(&self, mut arrivals: Arrivals) {
         let mut pace = Pace::new(Instant::now());
-        while let Some(item) = incoming.recv().await {
+        while let Some(item) = arrivals.recv().await {
             let gateway = self.clone();
             match item {
                 Incoming::Request { id, request, peer } => {

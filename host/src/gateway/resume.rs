@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::gb28181::DeviceId;
 use crate::plugin::{Credential, Secret};
-use crate::sip::Incoming;
+use crate::sip::Arrivals;
 use crate::sip::core::nonce::NonceKeeper;
 use crate::sip::core::{ConnectionId, Peer};
 use crate::store::User;
@@ -58,11 +58,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store cannot be read, or the system has no random numbers.
-    pub async fn start(
-        config: Config,
-        doors: Doors,
-        incoming: mpsc::Receiver<Incoming>,
-    ) -> Result<Self, Error> {
+    pub async fn start(config: Config, doors: Doors, arrivals: Arrivals) -> Result<Self, Error> {
         let gateway = Self(std::sync::Arc::new(Inner::new(config, doors).await?));
         gateway.resume_memories().await?;
         gateway.resume_devices().await?;
@@ -71,7 +67,7 @@ impl Gateway {
         gateway.start_senders().await?;
         let (answering, keeping, sweeping) = (gateway.clone(), gateway.clone(), gateway.clone());
         let (remembering, visiting) = (gateway.clone(), gateway.clone());
-        gateway.in_background(async move { answering.answer_all(incoming).await });
+        gateway.in_background(async move { answering.answer_all(arrivals).await });
         gateway.in_background(async move { keeping.keep_house().await });
         gateway.in_background(async move { sweeping.sweep_regularly().await });
         gateway.in_background(async move { remembering.remember_regularly().await });

@@ -4,13 +4,14 @@
 use std::{future::Future, io, pin::pin, sync::Arc};
 
 use tokio::{
-    sync::mpsc::{self, error::TrySendError},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tracing::debug;
 
 use super::{
     Error, Incoming,
+    arrivals::Queues,
     core::{
         ClientId, Endpoint, Event, Full, Message, Method, ParseError, Peer, Request, Response, ServerId,
         Transmit, Transport, endpoint::unavailable, framing::Framed, ledger::Fee, pieces::Pieces, validate,
@@ -32,7 +33,7 @@ pub struct Driver {
     udp: Option<Socket>,
     tcp: Connections,
     commands: mpsc::Receiver<Command>,
-    incoming: mpsc::Sender<Incoming>,
+    gateway: Queues,
     waiting: Waiting,
     /// Datagrams that go out together.
     outbox: Vec<Transmit>,
@@ -43,11 +44,11 @@ impl Driver {
     pub(super) fn new(
         (gate, endpoint): (Gate, Endpoint),
         (udp, tcp): (Option<Socket>, Connections),
-        (commands, incoming): (mpsc::Receiver<Command>, mpsc::Sender<Incoming>),
+        (commands, gateway): (mpsc::Receiver<Command>, Queues),
         counters: Arc<Counters>,
     ) -> Self {
         let (pieces, waiting, outbox) = (Pieces::default(), Waiting::default(), Vec::with_capacity(BATCH));
-        Self { gate, endpoint, pieces, udp, tcp, commands, incoming, waiting, outbox, counters }
+        Self { gate, endpoint, pieces, udp, tcp, commands, gateway, waiting, outbox, counters }
     }
 
     /// Runs until `shutdown` or until the last [`Sip`](super::Sip) is gone. Then every connection
@@ -289,10 +290,7 @@ impl Driver {
     /// Hands something to the gateway. When that has too much to do already, a request is answered
     /// 503; other news is lost, which the peer's repetitions mend.
     fn pass(&mut self, incoming: Incoming) {
-        let Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) = self.incoming.try_send(incoming)
-        else {
-            return;
-        };
+        let Some(lost) = self.gateway.pass(incoming) else { return };
         count(&self.counters.dropped, 1);
         if let Incoming::Request { id, request, .. } = lost {
             self.endpoint.respond(now(), id, &unavailable(&request));

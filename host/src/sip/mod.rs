@@ -1,11 +1,12 @@
 //! The door to SIP: sockets, and the loop that owns the core.
 //!
 //! [`bind`] opens the sockets and returns three things: [`Sip`], the handle with which the gateway
-//! asks and answers; the queue of [`Incoming`], what devices ask; and [`Driver`], to be spawned.
-//! A datagram goes from `udp` to `driver`, past `gate`, through [`core`], into that queue; the answer comes
+//! asks and answers; [`Arrivals`], what devices ask; and [`Driver`], to be spawned.
+//! A datagram goes from `udp` to `driver`, past `gate`, through [`core`], into those; the answer comes
 //! back through `handle` and goes out the same way. `tcp` does for connections what `udp` does for
 //! datagrams.
 
+mod arrivals;
 pub mod core;
 mod counters;
 mod driver;
@@ -26,18 +27,19 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 
-use self::{
-    core::{Endpoint, Peer, Request, Response, ServerId, ledger, strangers::Strangers},
-    gate::Gate,
-    tcp::Connections,
-    udp::Socket,
-};
 pub use self::{
+    arrivals::Arrivals,
     counters::{Counters, Snapshot},
     driver::Driver,
     drops::{Drops, Ending, Reason},
     handle::{Answer, Invite, Sip},
     regulars::Regulars,
+};
+use self::{
+    core::{Endpoint, Peer, Request, Response, ServerId, ledger, strangers::Strangers},
+    gate::Gate,
+    tcp::Connections,
+    udp::Socket,
 };
 
 /// Where to listen, what to say of ourselves, and how much to hold. Every default works.
@@ -52,7 +54,8 @@ pub struct Config {
     pub advertise: Option<String>,
     /// User-Agent of our requests; none: no such line.
     pub user_agent: Option<String>,
-    /// Most requests that wait for the gateway; beyond that a device is answered 503.
+    /// Most requests that wait for the gateway, REGISTERs without credentials and others apart; beyond that a device
+    /// is answered 503.
     pub incoming: usize,
     /// Most transactions under way (see [`core::Config`]).
     pub max_pending: usize,
@@ -167,7 +170,7 @@ pub enum Error {
 }
 
 /// Opens the sockets. Must be called within a tokio runtime.
-pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), Error> {
+pub fn bind(config: Config) -> Result<(Sip, Arrivals, Driver), Error> {
     let failed = |address| move |source| Error::Bind { address, source };
     let udp = config.udp.map(|address| Socket::bind(address).map_err(failed(address))).transpose()?;
     let shared = (Arc::<Regulars>::default(), Arc::<Drops>::default());
@@ -184,7 +187,7 @@ pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), E
     });
     let counters = Arc::new(Counters::default());
     let (commands, to_do) = mpsc::channel(COMMANDS);
-    let (to_gateway, incoming) = mpsc::channel(config.incoming);
+    let (to_gateway, arrivals) = arrivals::queues(config.incoming);
     let here = handle::Here {
         udp: udp.as_ref().map(Socket::address),
         tcp: tcp.address(),
@@ -193,7 +196,7 @@ pub fn bind(config: Config) -> Result<(Sip, mpsc::Receiver<Incoming>, Driver), E
     };
     let gate = Gate::new(Instant::now().into_std(), config.limits, config.strangers, shared.clone());
     let sip = Sip::new(commands, here, Arc::clone(&counters), shared);
-    Ok((sip, incoming, Driver::new((gate, endpoint), (udp, tcp), (to_do, to_gateway), counters)))
+    Ok((sip, arrivals, Driver::new((gate, endpoint), (udp, tcp), (to_do, to_gateway), counters)))
 }
 
 fn tcp_limits(config: &Config) -> tcp::Limits {

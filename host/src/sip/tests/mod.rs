@@ -9,13 +9,13 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UdpSocket},
-    sync::{mpsc, oneshot},
+    sync::oneshot,
     task::JoinHandle,
     time::timeout,
 };
 
 use super::{
-    Answer, Config, Driver, Error, Incoming, Sip, Snapshot, bind,
+    Answer, Arrivals, Config, Driver, Error, Incoming, Sip, Snapshot, bind,
     core::{Message, Method, Peer, Request, Response, ServerId, framing, framing::Framed},
 };
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A door that runs.
 struct Door {
     sip: Sip,
-    incoming: mpsc::Receiver<Incoming>,
+    arrivals: Arrivals,
     running: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -38,12 +38,12 @@ fn config() -> Config {
 
 impl Door {
     fn open(config: Config) -> Self {
-        let (sip, incoming, driver) = bind(config).expect("a free port");
+        let (sip, arrivals, driver) = bind(config).expect("a free port");
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(Driver::run(driver, async {
             stopped.await.ok();
         }));
-        Self { sip, incoming, running, stop }
+        Self { sip, arrivals, running, stop }
     }
 
     fn udp(&self) -> SocketAddr {
@@ -55,7 +55,7 @@ impl Door {
     }
 
     async fn next(&mut self) -> Incoming {
-        timeout(PATIENCE, self.incoming.recv()).await.expect("something comes in").expect("it runs")
+        timeout(PATIENCE, self.arrivals.recv()).await.expect("something comes in").expect("it runs")
     }
 
     async fn next_request(&mut self) -> (ServerId, Request, Peer) {

@@ -65,6 +65,49 @@ async fn when_the_gateway_is_behind_a_device_is_asked_to_come_back() {
     assert_eq!(cseq(&device.next_response().await), 1);
 }
 
+/// What a device sends that answers a challenge.
+fn answers_challenge(number: u32) -> Vec<u8> {
+    let authorization = "Authorization: Digest username=\"1\", response=\"2\"\r\nCall-ID";
+    let register = String::from_utf8(from_device(Method::Register, number)).expect("ASCII");
+    register.replace("Call-ID", authorization).into_bytes()
+}
+
+/// Sends these, and something behind them that is answered without the gateway: all are there then.
+async fn hand_over(device: &Device, messages: Vec<Vec<u8>>) {
+    for message in messages {
+        device.send(&message).await;
+    }
+    let unknown = String::from_utf8(from_device(Method::Options, 1_000)).expect("ASCII");
+    device.send(unknown.replace("OPTIONS", "DANCE").as_bytes()).await;
+    assert_eq!(device.next_response().await.status, 501);
+}
+
+#[tokio::test]
+async fn who_begins_to_register_comes_after_those_that_are_in() {
+    let mut door = Door::open(config());
+    let device = Device::new(door.udp()).await;
+    let newcomers = [1, 2].map(|number| from_device(Method::Register, number));
+    let others = [from_device(Method::Message, 3), answers_challenge(4), from_device(Method::Message, 5)];
+    hand_over(&device, [&newcomers[..], &others].concat()).await;
+    for number in [3, 4, 5, 1, 2] {
+        door.serve(200).await;
+        assert_eq!(cseq(&device.next_response().await), number);
+    }
+}
+
+#[tokio::test]
+async fn who_begins_to_register_has_his_turn_once_in_a_while() {
+    let mut door = Door::open(config());
+    let device = Device::new(door.udp()).await;
+    let many = (2..202).map(|number| from_device(Method::Message, number));
+    hand_over(&device, std::iter::once(from_device(Method::Register, 1)).chain(many).collect()).await;
+    let mut before = 0;
+    while door.next_request().await.1.method == Method::Message {
+        before += 1;
+    }
+    assert_eq!(before, 64);
+}
+
 #[tokio::test]
 async fn rubbish_is_counted_and_the_next_request_served() {
     let mut door = Door::open(config());
