@@ -7,11 +7,11 @@ pub fn is_plain(body: &[u8]) -> bool {
     if text.to_ascii_uppercase().contains("SIP/2.0") {
         return false;
     }
-    let text = match text.trim().strip_prefix("<?") {
+    let text = match text.trim_ascii().strip_prefix("<?") {
         Some(prolog) => prolog.split_once("?>").map_or("", |(_, rest)| rest),
         None => &text,
     };
-    let text = text.trim();
+    let text = text.trim_ascii();
     let Some(after) = text.strip_prefix('<') else { return false };
     let name: String = after.chars().take_while(char::is_ascii_alphanumeric).collect();
     let start = after.split_once('>').map_or("", |(start, _)| start);
