@@ -84,8 +84,10 @@ enum Phase {
     Catalog,
     /// Keepalives
     Keepalive,
-    /// Keepalives, and a play and stop for each hundred
+    /// As many keepalives as the gateway takes, and a play and stop for each hundred
     Mixed,
+    /// 2,000 keepalives a second, which is more than the devices need, and a play and stop for each hundred
+    Play,
     /// Registrations of devices that are online
     Registration,
     /// Mixed, for long
@@ -99,10 +101,11 @@ enum Phase {
 }
 
 impl Phase {
-    const USUAL: [Self; 7] = [
+    const USUAL: [Self; 8] = [
         Self::Registration,
         Self::Keepalive,
         Self::Mixed,
+        Self::Play,
         Self::Streams,
         Self::Catalog,
         Self::Start,
@@ -206,6 +209,7 @@ fn measure_gateway(
             Phase::Catalog => bench.catalog(&home, &mut load, &subject)?,
             Phase::Keepalive => judged(bench.steady(&mut load, &subject, Task::Keepalive)?, 2.6),
             Phase::Mixed => bench.mixed(&mut load, &subject, &caller)?,
+            Phase::Play => bench.play(&mut load, &subject, &caller)?,
             Phase::Registration => judged(bench.steady(&mut load, &subject, Task::Register)?, 2.7),
             Phase::Soak => {
                 bench.length = Duration::from_secs(arguments.soak_seconds);

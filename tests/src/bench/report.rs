@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) generator: Duration,
     /// What the echo needs for one such operation.
     pub(crate) yardstick: Option<Duration>,
-    /// What the issue asks of this phase, what came out, and whether that is enough.
+    /// What is asked of this phase, what came out, and whether that is enough.
     pub(crate) verdict: Option<(String, String, bool)>,
 }
 
