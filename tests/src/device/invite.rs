@@ -338,7 +338,7 @@ impl Session {
         self.set_sending(false);
         stopped(&self.core, &self.call_id);
         if ended.is_ok() {
-            self.say_file_ended().await;
+            self.say_file_ended();
         }
     }
 
@@ -363,7 +363,7 @@ impl Session {
     }
 
     /// MediaStatus 121 as the vendors send it: From is the channel, the Call-ID is the session's.
-    async fn say_file_ended(&self) {
+    fn say_file_ended(&self) {
         let body = manscdp::media_status(self.core.next_sn(), &self.channel);
         let local = self.core.link().local();
         let request = self.core.with(|state| {
@@ -372,10 +372,13 @@ impl Session {
         });
         let Some(request) = request else { return };
         let body = manscdp::encode(&body, self.core.config.charset);
-        let answer = client::request(&self.core, request.with_body(manscdp::CONTENT_TYPE, body)).await;
-        self.core.events.push(DeviceEvent::MediaStatusSent {
-            call_id: self.call_id.clone(),
-            status: answer.ok().and_then(|answer| answer.status()),
+        let request = request.with_body(manscdp::CONTENT_TYPE, body);
+        let (core, call_id) = (Arc::clone(&self.core), self.call_id.clone());
+        // The platform may end the session before its answer is here.
+        self.core.spawn(async move {
+            let answer = client::request(&core, request).await;
+            let status = answer.ok().and_then(|answer| answer.status());
+            core.events.push(DeviceEvent::MediaStatusSent { call_id, status });
         });
     }
 
